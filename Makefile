@@ -1,0 +1,54 @@
+# Two commands matter: `make run` and `make test`. Everything is installed into .venv from the files in locks/.
+VENV := .venv
+PY := $(VENV)/bin/python
+UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/bin/uv)
+INSTALL = $(UV) pip install --quiet --python $(PY) --require-hashes -r
+ROOMS := eventlog feed indicators market replicator service
+ARGS ?=
+
+.PHONY: run test test-long lint lock bench profile clean
+
+run: $(VENV)/.demo
+	@$(VENV)/bin/ticktape demo $(ARGS)
+
+test: $(VENV)/.dev tests/node_modules/.installed
+	@$(PY) -m pytest -m "not long" -n 2 --dist loadgroup $(ARGS)
+
+test-long: $(VENV)/.dev tests/node_modules/.installed
+	@$(PY) -m pytest -m long -n 2 --dist loadgroup $(ARGS)
+
+lint: $(VENV)/.dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+$(VENV)/bin/python:
+	@python3 -m venv $(VENV) || { echo "python3 with the venv module is needed (Debian: apt install python3-venv)" >&2; exit 2; }
+	@command -v uv >/dev/null 2>&1 || $(PY) -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.demo: locks/demo.lock pyproject.toml | $(VENV)/bin/python
+	@$(INSTALL) locks/demo.lock
+	@$(UV) pip install --quiet --python $(PY) --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: locks/dev.lock $(VENV)/.demo
+	@$(INSTALL) locks/dev.lock
+	@touch $@
+
+$(VENV)/.bench: locks/bench.lock $(VENV)/.dev
+	@$(INSTALL) locks/bench.lock
+	@touch $@
+
+tests/node_modules/.installed: tests/package-lock.json
+	@if command -v npm >/dev/null 2>&1; then npm --prefix tests ci --silent --no-audit --no-fund && touch $@; \
+	else echo "npm not found: tests against @supabase/lite will be skipped" >&2; fi
+
+lock: $(VENV)/bin/python
+	$(UV) pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 pyproject.toml -o locks/service.lock
+	$(UV) pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 pyproject.toml --extra demo -c locks/service.lock -o locks/demo.lock
+	$(UV) pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 pyproject.toml --all-extras --group dev -c locks/demo.lock -o locks/dev.lock
+	$(UV) pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 pyproject.toml --all-extras --group dev --group bench -c locks/dev.lock -o locks/bench.lock
+
+clean:
+	rm -rf $(VENV) tests/node_modules

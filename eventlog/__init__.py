@@ -1,0 +1,1 @@
+"""The durable tick log: event types, append, read, tail, inspection, backup, retention. The source of truth."""

@@ -1,0 +1,36 @@
+"""What the other rooms know of the log. `EventLog` (SQLite) and `MemoryLog` (the tests' double) both keep it."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+import msgspec
+
+from eventlog import events
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Events in seq order. Everything up to `through_seq` was looked at, other kinds included."""
+
+    events: list[events.StoredEvent]
+    through_seq: int
+
+
+class Log(Protocol):
+    """An append-only sequence of events; seq starts at 1 and has no holes."""
+
+    @property
+    def head(self) -> int:
+        """The seq of the last durable event, 0 for an empty log."""
+
+    async def append(self, batch: Sequence[events.Event]) -> range:
+        """Append all of `batch` or nothing, in order, and return their seqs once they are durable.
+
+        Waits while the queue is full. Raises InvalidEventError before anything is queued, LogFullError when the disk is
+        full (append again later), LogFailedError when a commit failed, LogClosedError after `close`.
+        """
+
+    async def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> Page:
+        """At most `limit` events with seq > `after`, only of `kinds` when given. Raises CorruptEventError."""
+
+    async def wait_beyond(self, seq: int) -> int:
+        """Wait until the head is larger than `seq`, and return it. Raises LogClosedError when the log is closed."""

@@ -1,0 +1,76 @@
+"""The one door to aiosqlite: a database with a single worker thread on which whole transactions run.
+
+Invariant: exactly one connection, opened by `open_writer`, writes and checkpoints a file. SQLite before 3.51.3 can lose
+committed transactions when two connections do; every other connection is opened by `open_reader` with mode=ro.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import aiosqlite
+
+T = TypeVar("T")
+
+
+class Database:
+    """A connection whose work is given as functions of a plain `sqlite3.Connection`."""
+
+    def __init__(self, path: Path, connection: aiosqlite.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on the worker thread as one call.
+
+        Shielded: cancelling the caller abandons the answer, never the work, so that no transaction stays open half-way.
+        """
+        raw = self._connection._conn
+        # aiosqlite has no public call that runs a function; its per-statement calls could interleave between tasks.
+        call = cast(Any, self._connection)._execute(work, raw)
+        return cast(T, await asyncio.shield(asyncio.ensure_future(call)))
+
+    async def transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` between BEGIN IMMEDIATE and COMMIT; any exception rolls back and is raised."""
+        return await self.run(lambda connection: in_transaction(connection, work))
+
+    async def close(self) -> None:
+        """Finish what is queued, then close."""
+        await self._connection.close()
+
+
+def in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    """`work` between BEGIN IMMEDIATE and COMMIT on a plain connection."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+async def open_writer(path: Path, synchronous: str) -> Database:
+    """Open the only writing connection of `path`, creating the file 0600; `synchronous` is FULL or NORMAL."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = await aiosqlite.connect(path, isolation_level=None, cached_statements=256)
+    database = Database(path, connection)
+    await database.run(lambda raw: _configure_writer(raw, synchronous))
+    return database
+
+
+def _configure_writer(connection: sqlite3.Connection, synchronous: str) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA synchronous={synchronous}")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+async def open_reader(path: Path) -> Database:
+    """Open `path` read-only. The file must exist."""
+    connection = await aiosqlite.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, cached_statements=256)
+    return Database(path, connection)

@@ -1,0 +1,55 @@
+"""The root of ticktape's error tree. Every room derives its own errors from `TicktapeError` in its own `errors.py`."""
+
+
+class TicktapeError(Exception):
+    """Something ticktape can name. The message tells a person what happened and what to do.
+
+    `exit_code` is what the process ends with when the error reaches the command line.
+    """
+
+    exit_code = 1
+
+
+class UsageError(TicktapeError):
+    """A setting, an option or an input file is wrong; nothing was changed."""
+
+    exit_code = 2
+
+
+class AlreadyRunningError(TicktapeError):
+    """Another process holds the data directory."""
+
+    exit_code = 3
+
+
+class LogFailedError(TicktapeError):
+    """A commit or fsync of the event log failed: nothing of that group was acknowledged, the process must end."""
+
+    exit_code = 4
+
+
+class LogClosedError(TicktapeError):
+    """The log was asked for something after it was closed."""
+
+
+class LogFullError(TicktapeError):
+    """The disk is full: the events were not appended; they may be appended again once there is room."""
+
+
+class CorruptEventError(TicktapeError):
+    """An event does not match its CRC. `seq` names it."""
+
+    exit_code = 5
+
+    def __init__(self, seq: int, detail: str) -> None:
+        super().__init__(f"event {seq} is corrupt ({detail}); run `ticktape log verify`, then restore a backup")
+        self.seq = seq
+
+
+class InvalidEventError(TicktapeError):
+    """An event was refused before it reached the queue. `field` and `value` say why."""
+
+    def __init__(self, field: str, value: object, expected: str) -> None:
+        super().__init__(f"{field}={value!r} refused: {expected}")
+        self.field = field
+        self.value = value

@@ -1,0 +1,1 @@
+"""Pure indicator kernels and the projection that folds the event log into rows."""

@@ -1,0 +1,1 @@
+"""The trading calendar of US equities: sessions, holidays and half days, as pure functions of a time."""
