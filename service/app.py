@@ -1,0 +1,103 @@
+"""The service: starts the rooms in the order of the way of a tick, watches them, and ends them in that order."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from loguru import logger
+
+from eventlog.clock import Clock, SystemClock
+from eventlog.errors import LogClosedError
+from eventlog.lock import InstanceLock
+from feed.feed import Feed
+from feed.schwab import Source
+from service import composition, control, directory, provenance, scheduler
+from service.context import Context, open_context
+from service.settings import Settings
+from service.supervisor import Supervisor
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an ended run leaves: rows that no destination has acknowledged (safe in the log)."""
+
+    unsent: int
+
+
+class Service:
+    """One recorder on one data directory: `async with running(...)` starts it, `stop` ends it in order."""
+
+    def __init__(self, context: Context, feed: Feed) -> None:
+        self.context = context
+        self.feed = feed
+        self._supervisor = Supervisor()
+        self._stop_feed = asyncio.Event()
+        self._stop_rest = asyncio.Event()
+
+    async def start(self) -> None:
+        """Start every room: log first, feed last, so that nothing arrives that cannot be recorded."""
+        context = self.context
+        await context.log.start_recording(version("ticktape"))
+        await context.projection.start()
+        self._supervisor.start("projection", context.projection.run(self._stop_rest))
+        if context.replicator is not None:
+            await context.replicator.start()
+            context.projection.on_rows = context.replicator.wake
+            self._supervisor.start("replicator", context.replicator.run(self._stop_rest))
+            self._supervisor.start("append wake-up", self._wake_on_append())
+        self._supervisor.start("feed", self.feed.run(self._stop_feed))
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Wait for `stop`; raises when a task dies."""
+        await self._supervisor.watch(stop)
+
+    async def stop(self, reason: str) -> Outcome:
+        """End in order: feed, log, projection, replicator. What cannot be sent in SHUTDOWN_SECONDS stays in the log."""
+        context = self.context
+        self._stop_feed.set()
+        await self._supervisor.finish("feed")
+        await context.log.stop_recording(reason)
+        while context.projection.checkpoint < context.log.head:
+            await context.projection.fold_once()
+        unsent = 0
+        if context.replicator is not None:
+            unsent = await context.replicator.drain(context.settings.shutdown_seconds)
+        self._stop_rest.set()
+        if unsent:
+            logger.bind(event="service.unsent", rows=unsent).warning(
+                "{} rows are unsent; they are safe in the log and go out after the next start", unsent
+            )
+        return Outcome(unsent)
+
+    async def abandon(self) -> None:
+        """End what still runs after a failure."""
+        self._stop_feed.set()
+        self._stop_rest.set()
+        await self._supervisor.cancel_all()
+
+    async def _wake_on_append(self) -> None:
+        assert self.context.replicator is not None
+        head = self.context.log.head
+        with contextlib.suppress(LogClosedError):
+            while not self._stop_rest.is_set():
+                head = await self.context.log.wait_beyond(head)
+                self.context.replicator.wake()
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, source: Source, clock: Clock | None = None) -> AsyncIterator[Service]:
+    """A started service that holds the data directory. The block decides when to call `stop`."""
+    clock = clock or SystemClock()
+    directory.prepare(settings.data_dir)
+    with InstanceLock(settings.data_dir):
+        provenance.claim(settings.data_dir, source.name)
+        async with open_context(settings, clock) as context:
+            service = Service(context, composition.feed(settings, context.log, source, clock))
+            try:
+                await service.start()
+                async with control.serve(context), scheduler.serve(context):
+                    yield service
+            finally:
+                await service.abandon()

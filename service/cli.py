@@ -1,0 +1,46 @@
+"""The command line: every command's module registers itself here."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import TyperException
+
+from eventlog.errors import TicktapeError
+from service.commands import demo, run
+
+app = typer.Typer(
+    help="ticktape: the tick recorder one can trust.",
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+)
+for module in (run, demo):
+    module.register(app)
+
+
+@app.callback()
+def _root() -> None:
+    """Record ticks durably, derive indicators, ship rows to Supabase."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; every failure is one line on stderr and an exit code (docs/OPERATIONS.md lists them)."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        code = app(arguments, standalone_mode=False)
+    except TyperException as error:
+        return _fail(error.format_message() or "no command given; see ticktape --help", 2)
+    except TicktapeError as error:
+        return _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", 130)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, code: int) -> int:
+    print("ticktape: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
+    return code

@@ -1,0 +1,40 @@
+"""Settings turned into rooms."""
+
+from eventlog.clock import Clock
+from eventlog.database import Database
+from eventlog.errors import UsageError
+from eventlog.log import EventLog
+from feed.feed import Feed
+from feed.schwab import Source
+from indicators.definition import Definition
+from replicator.postgres_sink import PostgresSink
+from replicator.replicator import Options, Replicator
+from replicator.sink import Sink
+from replicator.supabase_sink import SupabaseSink
+from service.settings import Settings, require_destination
+
+
+def definition(settings: Settings) -> Definition:
+    """What the projection computes."""
+    return Definition(session=settings.session, sma_interval=settings.sma_interval, names=settings.indicators)
+
+
+async def open_replicator(settings: Settings, log: EventLog, state: Database) -> Replicator | None:
+    """The replicator for DESTINATION, or None for `none`. No network is touched."""
+    if settings.destination == "none":
+        return None
+    require_destination(settings)
+    return Replicator(log, state, _sink(settings), Options(settings.batch_size, settings.batch_interval))
+
+
+def _sink(settings: Settings) -> Sink:
+    if settings.destination == "supabase":
+        return SupabaseSink(settings.supabase_url, settings.supabase_service_role_key)
+    if settings.destination == "postgres":
+        return PostgresSink(settings.postgres_dsn)
+    raise UsageError(f"DESTINATION={settings.destination}: supabase, postgres or none")
+
+
+def feed(settings: Settings, log: EventLog, source: Source, clock: Clock) -> Feed:
+    """The feed of STREAM_TICKER from `source`."""
+    raise NotImplementedError

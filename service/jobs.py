@@ -1,0 +1,20 @@
+"""Work that changes a database: run inside the service when there is one, otherwise under the instance lock."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from eventlog.errors import UsageError
+from service.context import Context
+
+Progress = Callable[[int, int | None], None]
+Job = Callable[[Context, dict[str, Any], Progress], Awaitable[dict[str, Any]]]
+
+JOBS: dict[str, Job] = {}
+
+
+async def run(name: str, context: Context, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Run the job `name`; `args` and the answer are plain JSON values, `progress` takes (done, total or None)."""
+    job = JOBS.get(name)
+    if job is None:
+        raise UsageError(f"the running service does not know the job {name!r}: restart it after the upgrade")
+    return await job(context, args, progress)

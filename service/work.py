@@ -1,0 +1,42 @@
+"""The one way for a command to change a database, whether the service runs or not."""
+
+import asyncio
+import sys
+from typing import Any
+
+import rich.console
+import rich.progress
+
+from eventlog.errors import AlreadyRunningError
+from eventlog.lock import InstanceLock
+from service import control, directory, jobs
+from service.context import open_context
+from service.jobs import Progress
+from service.settings import Settings
+
+
+async def perform(settings: Settings, name: str, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Run the job under the instance lock, or hand it to whoever holds that lock."""
+    directory.prepare(settings.data_dir)
+    lock = InstanceLock(settings.data_dir)
+    try:
+        lock.acquire()
+    except AlreadyRunningError:
+        return await control.ask(settings.data_dir, name, args, progress)
+    try:
+        async with open_context(settings) as context:
+            return await jobs.run(name, context, args, progress)
+    finally:
+        lock.release()
+
+
+def perform_with_bar(settings: Settings, name: str, args: dict[str, Any], label: str) -> dict[str, Any]:
+    """`perform` from a command: with a progress bar on stderr when that is a terminal."""
+    console = rich.console.Console(stderr=True)
+    with rich.progress.Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(label, total=None)
+
+        def progress(done: int, total: int | None) -> None:
+            bar.update(task, completed=done, total=total)
+
+        return asyncio.run(perform(settings, name, args, progress))
