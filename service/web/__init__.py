@@ -1,0 +1,1 @@
+"""HTTP of the running service, read-only: health, metrics and the live page."""
