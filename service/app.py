@@ -10,10 +10,9 @@ from loguru import logger
 
 from eventlog.clock import Clock, SystemClock
 from eventlog.errors import LogClosedError
-from eventlog.lock import InstanceLock
 from feed.feed import Feed
 from feed.schwab import Source
-from service import composition, control, directory, provenance, scheduler
+from service import composition, control, scheduler
 from service.context import Context, open_context
 from service.settings import Settings
 from service.supervisor import Supervisor
@@ -88,16 +87,13 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def running(settings: Settings, source: Source, clock: Clock | None = None) -> AsyncIterator[Service]:
-    """A started service that holds the data directory. The block decides when to call `stop`."""
+    """A started service. The caller holds the data directory, and decides when to call `stop`."""
     clock = clock or SystemClock()
-    directory.prepare(settings.data_dir)
-    with InstanceLock(settings.data_dir):
-        provenance.claim(settings.data_dir, source.name)
-        async with open_context(settings, clock) as context:
-            service = Service(context, composition.feed(settings, context.log, source, clock))
-            try:
-                await service.start()
-                async with control.serve(context), scheduler.serve(context):
-                    yield service
-            finally:
-                await service.abandon()
+    async with open_context(settings, clock) as context:
+        service = Service(context, composition.feed(settings, context.log, source, clock))
+        try:
+            await service.start()
+            async with control.serve(context), scheduler.serve(context):
+                yield service
+        finally:
+            await service.abandon()

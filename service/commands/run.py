@@ -7,7 +7,7 @@ import typer
 
 from feed import schwab
 from service import app as service_app
-from service import logs, options
+from service import directory, logs, options
 from service import settings as settings_module
 from service.settings import Settings
 
@@ -33,6 +33,7 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     source = schwab.LiveSource(settings.schwab_app_key, settings.schwab_app_secret, settings.token_path)
-    async with service_app.running(settings, source) as service:
-        await service.watch(stop)
-        await service.stop("signal")
+    with directory.held_for_recording(settings.data_dir, "schwab"):
+        async with service_app.running(settings, source) as service:
+            await service.watch(stop)
+            await service.stop("signal")
