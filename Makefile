@@ -49,6 +49,7 @@ lock: $(VENV)/bin/python
 	$(UV) pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 pyproject.toml --extra demo -c locks/service.lock -o locks/demo.lock
 	$(UV) pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 pyproject.toml --all-extras --group dev -c locks/demo.lock -o locks/dev.lock
 	$(UV) pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 pyproject.toml --all-extras --group dev --group bench -c locks/dev.lock -o locks/bench.lock
+	$(UV) pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 --group build -o locks/build.lock
 
 clean:
 	rm -rf $(VENV) tests/node_modules

@@ -1,0 +1,1 @@
+"""What builds, ships and starts the service."""
