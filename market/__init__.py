@@ -1,1 +1,1 @@
-"""The trading calendar of US equities: sessions, holidays and half days, as pure functions of a time."""
+"""When the market trades: NYSE sessions in Eastern time, half days and holidays known. The one door to `holidays`."""
