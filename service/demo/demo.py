@@ -19,7 +19,6 @@ from service.demo import summary
 from service.demo.summary import Summary
 from service.settings import Settings
 
-TICK_KINDS = ("equity_tick",)
 PLAYED_OUT_TIMEOUT_SECONDS = 30.0
 
 
@@ -53,12 +52,12 @@ OnStart = summary.OnStart
 @contextlib.asynccontextmanager
 async def _database(settings: Settings) -> AsyncIterator[str]:
     """The embedded PostgreSQL with production's migrations applied."""
-    server = await embedded.start(settings.data_dir)
+    server = await asyncio.to_thread(embedded.start, settings.data_dir)
     try:
         await migrate.apply(server.dsn)
         yield server.dsn
     finally:
-        await server.stop()
+        await asyncio.to_thread(server.stop)
 
 
 @contextlib.asynccontextmanager
