@@ -1,5 +1,6 @@
 """Every setting, from the environment or `.env`. A wrong one stops the start with one line that names it."""
 
+import urllib.parse
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic_settings import NoDecode
 
 from eventlog.errors import UsageError
 from market.calendar import SessionKind
+from service import redaction
 
 MAX_TICKERS = 500
 
@@ -54,6 +56,20 @@ class Settings(pydantic_settings.BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
     log_format: Literal["json", "text"] = Field("json", description="json: one object a line; text: for people")
 
+    alert_webhook: SecretStr = Field(
+        SecretStr(""), description="URL that alerts are posted to; for Telegram with ?chat_id=... at its end"
+    )
+    alert_format: Literal["auto", "json", "slack", "discord", "telegram"] = Field(
+        "auto", description="Form of the posted alert; auto: by the URL"
+    )
+    smtp_host: str = Field("", description="Mail server for alerts; empty: no mail")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server")
+    smtp_security: Literal["starttls", "tls", "none"] = Field("starttls", description="Encryption of the connection")
+    smtp_user: str = Field("", description="User at the mail server; empty: no login")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Password at the mail server")
+    smtp_from: str = Field("", description="Sender of alert mails; default: SMTP_USER")
+    smtp_to: str = Field("", description="Receivers of alert mails, comma-separated")
+
     @pydantic.field_validator("stream_ticker", "indicators", "option_symbols", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
@@ -79,10 +95,35 @@ class Settings(pydantic_settings.BaseSettings):
             return value
         raise ValueError("tick, or whole seconds from 1 to 86400")
 
+    @pydantic.field_validator("alert_webhook")
+    @classmethod
+    def _check_webhook(cls, value: SecretStr) -> SecretStr:
+        parts = urllib.parse.urlsplit(value.get_secret_value())
+        is_local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        if value.get_secret_value() and not (parts.scheme == "https" or (parts.scheme == "http" and is_local)):
+            raise ValueError("an https:// URL")
+        return value
+
+    @pydantic.model_validator(mode="after")
+    def _learn_secrets(self) -> "Settings":
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                redaction.learn([value.get_secret_value(), *_passwords_in(value.get_secret_value())])
+        return self
+
     @property
     def token_path(self) -> Path:
         """The Schwab token file."""
         return self.schwab_token_path or self.data_dir / "schwab_token.json"
+
+
+def _passwords_in(value: str) -> list[str]:
+    try:
+        password = urllib.parse.urlsplit(value).password or ""
+    except ValueError:
+        return []
+    return [password, urllib.parse.unquote(password)]
 
 
 def load(**overrides: Any) -> Settings:
