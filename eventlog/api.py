@@ -25,8 +25,9 @@ class Log(Protocol):
     async def append(self, batch: Sequence[events.Event]) -> range:
         """Append all of `batch` or nothing, in order, and return their seqs once they are durable.
 
-        Waits while the queue is full. Raises InvalidEventError before anything is queued, LogFullError when the disk is
-        full (append again later), LogFailedError when a commit failed, LogClosedError after `close`.
+        Waits while the queue or the disk is full, so that the feed stops reading its socket; nothing is dropped. Raises
+        InvalidEventError before anything is queued, LogFailedError when a commit failed, LogClosedError after `close`,
+        LogFullError when the log is closed while the disk is full. Cancelling the caller abandons the answer only.
         """
 
     async def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> Page:

@@ -5,11 +5,12 @@ committed transactions when two connections do; every other connection is opened
 """
 
 import asyncio
+import functools
 import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import aiosqlite
 
@@ -23,15 +24,22 @@ class Database:
         self.path = path
         self._connection = connection
 
+    def submit(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
+        """Queue `work` for the worker thread as one call, without waiting; the future gets its result.
+
+        aiosqlite has no public call that runs a function; its per-statement calls could interleave between tasks.
+        """
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        connection = self._connection
+        connection._tx.put_nowait((future, functools.partial(work, connection._conn)))
+        return future
+
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on the worker thread as one call.
 
         Shielded: cancelling the caller abandons the answer, never the work, so that no transaction stays open half-way.
         """
-        raw = self._connection._conn
-        # aiosqlite has no public call that runs a function; its per-statement calls could interleave between tasks.
-        call = cast(Any, self._connection)._execute(work, raw)
-        return cast(T, await asyncio.shield(asyncio.ensure_future(call)))
+        return await asyncio.shield(self.submit(work))
 
     async def transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` between BEGIN IMMEDIATE and COMMIT; any exception rolls back and is raised."""
@@ -65,6 +73,8 @@ async def open_writer(path: Path, synchronous: str) -> Database:
 
 
 def _configure_writer(connection: sqlite3.Connection, synchronous: str) -> None:
+    # Takes effect in a new file only: lets pruned pages be given back to the disk in small steps.
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute("PRAGMA foreign_keys=ON")

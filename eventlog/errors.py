@@ -33,7 +33,13 @@ class LogClosedError(TicktapeError):
 
 
 class LogFullError(TicktapeError):
-    """The disk is full: the events were not appended; they may be appended again once there is room."""
+    """The log was closed while the disk was full: the events that waited for room were not appended."""
+
+
+class FormatError(TicktapeError):
+    """The file is not a log of a format this version knows."""
+
+    exit_code = 2
 
 
 class CorruptEventError(TicktapeError):

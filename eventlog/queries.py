@@ -1,0 +1,127 @@
+"""Reads of `events` as functions of a plain connection. Each fetches all its rows: no statement pins the WAL."""
+
+import sqlite3
+from collections.abc import Collection
+from typing import Any
+
+from eventlog import codec
+from eventlog.api import Page
+from eventlog.events import StoredEvent
+
+# SQLite uses a partial index only where the query repeats its condition literally.
+_IS_TICK = "kind = 'equity_tick'"
+_IS_OTHER = "kind <> 'equity_tick'"
+
+
+def head(connection: sqlite3.Connection) -> int:
+    """The last seq ever given out, also when its event has been pruned; 0 for an empty log."""
+    row = connection.execute(
+        "SELECT max(coalesce((SELECT max(seq) FROM events), 0),"
+        " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0))"
+    ).fetchone()
+    return int(row[0])
+
+
+def page(
+    connection: sqlite3.Connection, decoder: codec.RowDecoder, after: int, limit: int, kinds: Collection[str] | None
+) -> Page:
+    """At most `limit` events beyond `after`, of `kinds` when given, looking at `limit` rows at most.
+
+    Rows of other kinds are looked at and checked too: a corrupt event must not be passed over because its kind was hit.
+    """
+    rows = connection.execute(
+        f"SELECT {codec.COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+    ).fetchall()
+    events = decoder.decode(rows)
+    through_seq = events[-1].seq if events else after
+    if kinds is not None:
+        events = [event for event in events if event.kind in kinds]
+    return Page(events, through_seq)
+
+
+def latest(connection: sqlite3.Connection, decoder: codec.RowDecoder, kind: str, ticker: str) -> StoredEvent | None:
+    """The event of `kind` and `ticker` with the largest time (the last appended among equals)."""
+    same_index = _IS_TICK if kind == "equity_tick" else _IS_OTHER
+    rows = connection.execute(
+        f"SELECT {codec.COLUMNS} FROM events WHERE ticker = ? AND kind = ? AND {same_index}"
+        " ORDER BY ts_us DESC, seq DESC LIMIT 1",
+        (ticker, kind),
+    ).fetchall()
+    return next(iter(decoder.decode(rows)), None)
+
+
+def time_range(
+    connection: sqlite3.Connection,
+    decoder: codec.RowDecoder,
+    ticker: str,
+    since_us: int,
+    until_us: int,
+    kinds: Collection[str] | None,
+    limit: int,
+    after: StoredEvent | None = None,
+) -> list[StoredEvent]:
+    """Events of `ticker` with since_us <= ts_us < until_us in (ts_us, seq) order, beyond the event `after`."""
+    since = (since_us, 0) if after is None else (after.ts_us, after.seq)
+    found: list[StoredEvent] = []
+    if kinds is None or "equity_tick" in kinds:
+        found += decoder.decode(
+            _range_rows(connection, f"ticker = ? AND {_IS_TICK}", (ticker,), since, until_us, limit)
+        )
+    others = _other_kinds(connection, ticker) if kinds is None else [kind for kind in kinds if kind != "equity_tick"]
+    for kind in others:
+        where = f"ticker = ? AND kind = ? AND {_IS_OTHER}"
+        found += decoder.decode(_range_rows(connection, where, (ticker, kind), since, until_us, limit))
+    found.sort(key=lambda event: (event.ts_us, event.seq))
+    return found[:limit]
+
+
+def _range_rows(
+    connection: sqlite3.Connection,
+    where: str,
+    values: tuple[Any, ...],
+    since: tuple[int, int],
+    until_us: int,
+    limit: int,
+) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        f"SELECT {codec.COLUMNS} FROM events WHERE {where} AND (ts_us, seq) > (?, ?) AND ts_us >= ? AND ts_us < ?"
+        " ORDER BY ts_us, seq LIMIT ?",
+        (*values, *since, since[0], until_us, limit),
+    ).fetchall()
+
+
+def _other_kinds(connection: sqlite3.Connection, ticker: str) -> list[str]:
+    """The kinds on record for `ticker` besides ticks: one index seek per kind, whatever the number of events."""
+    kinds: list[str] = []
+    while True:
+        last = kinds[-1] if kinds else ""
+        row = connection.execute(
+            f"SELECT kind FROM events WHERE {_IS_OTHER} AND ticker = ? AND kind > ? ORDER BY kind LIMIT 1",
+            (ticker, last),
+        ).fetchone()
+        if row is None:
+            return kinds
+        kinds.append(_text(row[0]))
+
+
+def tickers(connection: sqlite3.Connection) -> list[str]:
+    """The tickers that have ticks: one index seek per ticker."""
+    found: list[str] = []
+    while True:
+        last = found[-1] if found else ""
+        row = connection.execute(
+            f"SELECT ticker FROM events WHERE {_IS_TICK} AND ticker > ? ORDER BY ticker LIMIT 1", (last,)
+        ).fetchone()
+        if row is None:
+            return found
+        found.append(_text(row[0]))
+
+
+def last_tick_times(connection: sqlite3.Connection) -> dict[str, int]:
+    """The time of each ticker's last tick, which the next one must exceed."""
+    select = f"SELECT max(ts_us) FROM events WHERE {_IS_TICK} AND ticker = ?"
+    return {ticker: int(connection.execute(select, (ticker,)).fetchone()[0]) for ticker in tickers(connection)}
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

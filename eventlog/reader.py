@@ -1,0 +1,80 @@
+"""Reading a log that another process may be writing: a connection with mode=ro, every event checked against its CRC."""
+
+import asyncio
+from collections.abc import Collection
+from pathlib import Path
+
+from eventlog import codec, database, queries, schema
+from eventlog.api import Page
+from eventlog.database import Database
+from eventlog.errors import UsageError
+from eventlog.events import StoredEvent
+
+LOG_FILE = "events.db"
+_POLL_SECONDS = 0.2
+
+
+class LogReader:
+    """Read methods of the log. Each call is one short read transaction, so that the WAL is never pinned for long."""
+
+    def __init__(self, connection: Database) -> None:
+        self.database = connection
+        self._decoder = codec.RowDecoder()
+
+    async def head(self) -> int:
+        """The last seq ever given out, 0 for an empty log."""
+        return await self.database.run(queries.head)
+
+    async def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> Page:
+        """As `eventlog.api.Log.read`; looks at `limit` rows at most."""
+        return await self.database.run(lambda raw: queries.page(raw, self._decoder, after, limit, kinds))
+
+    async def latest(self, kind: str, ticker: str) -> StoredEvent | None:
+        """The event of `kind` and `ticker` with the largest time. Raises CorruptEventError."""
+        return await self.database.run(lambda raw: queries.latest(raw, self._decoder, kind, ticker))
+
+    async def read_range(
+        self,
+        ticker: str,
+        since_us: int,
+        until_us: int,
+        kinds: Collection[str] | None = None,
+        limit: int = 10_000,
+        after: StoredEvent | None = None,
+    ) -> list[StoredEvent]:
+        """At most `limit` events of `ticker` with since_us <= ts_us < until_us, in (ts_us, seq) order.
+
+        `after` is the last event of the page before. Raises CorruptEventError.
+        """
+        return await self.database.run(
+            lambda raw: queries.time_range(raw, self._decoder, ticker, since_us, until_us, kinds, limit, after)
+        )
+
+    async def tickers(self) -> list[str]:
+        """The tickers that have ticks, sorted."""
+        return await self.database.run(queries.tickers)
+
+    async def wait_beyond(self, seq: int) -> int:
+        """Wait until the head is larger than `seq`, looking five times a second, and return it."""
+        # Another process appends: there is nothing to be woken by.
+        while (head := await self.head()) <= seq:  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_SECONDS)
+        return head
+
+    async def close(self) -> None:
+        await self.database.close()
+
+
+async def open_log_reader(data_dir: Path) -> LogReader:
+    """Open the log of `data_dir` read-only. Raises UsageError when there is none, FormatError for an unknown format."""
+    path = data_dir / LOG_FILE
+    if not path.is_file():
+        raise UsageError(f"there is no log in {data_dir}; set DATA_DIR or give --data-dir")
+    connection = await database.open_reader(path)
+    try:
+        await connection.run(schema.check)
+        await connection.run(codec.use_bytes)
+    except BaseException:
+        await connection.close()
+        raise
+    return LogReader(connection)
