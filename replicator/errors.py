@@ -44,11 +44,3 @@ class EmbeddedPostgresError(TicktapeError):
 
 class MigrationError(UsageError):
     """A database cannot be reached or a migration was refused; the ones before it are applied, of it nothing is."""
-
-
-class EmbeddedPostgresError(TicktapeError):
-    """The embedded PostgreSQL could not be started or stopped."""
-
-
-class MigrationError(TicktapeError):
-    """A migration could not be applied; the database is as the migration before left it."""
