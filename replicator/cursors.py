@@ -1,0 +1,72 @@
+"""What each destination has acknowledged, and what it will never take, in state.db."""
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from eventlog.clock import Clock
+from eventlog.database import Database
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """Everything up to `position` was delivered or is a dead letter; `delivered` counts rows over all time."""
+
+    position: int
+    delivered: int
+
+
+class NewDeadLetter(msgspec.Struct, frozen=True):
+    """A row that was refused: `seq` is its position in the source, `row` its JSON text."""
+
+    seq: int
+    code: str
+    reason: str
+    row: str
+
+
+class CursorStore:
+    """The cursors of one destination."""
+
+    def __init__(self, state: Database, destination: str, clock: Clock) -> None:
+        self._state = state
+        self._destination = destination
+        self._clock = clock
+
+    async def load(self) -> dict[str, Cursor]:
+        """Table -> cursor; a table that was never shipped there is missing."""
+        sql = "SELECT table_name, position, delivered FROM cursors WHERE destination = ?"
+        found = await self._state.run(lambda connection: connection.execute(sql, (self._destination,)).fetchall())
+        return {table: Cursor(position, delivered) for table, position, delivered in found}
+
+    async def advance(self, table: str, before: Cursor, after: Cursor, dead: Sequence[NewDeadLetter]) -> None:
+        """Move the cursor and record the dead letters of the batch in one transaction."""
+        assert after.position >= before.position, f"{table}: cursor would move back from {before} to {after}"
+        now_us = self._clock.now_us()
+
+        def work(connection: sqlite3.Connection) -> None:
+            self._put(connection, table, after, now_us)
+            for letter in dead:
+                connection.execute(
+                    "INSERT OR REPLACE INTO dead_letters (destination, table_name, seq, dead_us, code, reason, row)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (self._destination, table, letter.seq, now_us, letter.code, letter.reason, letter.row),
+                )
+
+        await self._state.transaction(work)
+
+    async def reset(self, table: str, cursor: Cursor) -> None:
+        """Set the cursor outright: only for a log that was restored from a backup."""
+        now_us = self._clock.now_us()
+        await self._state.transaction(lambda connection: self._put(connection, table, cursor, now_us))
+
+    def _put(self, connection: sqlite3.Connection, table: str, cursor: Cursor, now_us: int) -> None:
+        connection.execute(
+            "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?)",
+            (self._destination, table, cursor.position, cursor.delivered, now_us),
+        )
+
+    async def dead_letters(self) -> dict[str, int]:
+        """Table -> number of dead letters of this destination."""
+        sql = "SELECT table_name, count(*) FROM dead_letters WHERE destination = ? GROUP BY table_name"
+        return dict(await self._state.run(lambda connection: connection.execute(sql, (self._destination,)).fetchall()))

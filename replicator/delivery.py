@@ -1,0 +1,107 @@
+"""One batch to one destination: every row of it is acknowledged, or named as refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from replicator import rows as row_module
+from replicator.cursors import NewDeadLetter
+from replicator.errors import HaltingError, PermanentError
+from replicator.rows import Row
+from replicator.sink import Sink
+from replicator.sources import Batch
+from replicator.tables import TableSpec
+
+HANDFUL = 5
+
+
+@dataclass
+class Delivered:
+    """The outcome of a batch."""
+
+    rows: int = 0
+    dead: list[NewDeadLetter] = field(default_factory=list)
+
+
+class Delivery:
+    """Delivers batches of one table. Remembers how many rows in a row were refused (the circuit breaker)."""
+
+    def __init__(self, sink: Sink, table: TableSpec) -> None:
+        self._sink = sink
+        self._table = table
+        self._refused_in_succession = 0
+
+    async def deliver(self, batch: Batch) -> Delivered:
+        """Raises RetryableError or HaltingError; then nothing of the batch counts as delivered."""
+        rows, positions = unique(self._table, batch.rows, batch.positions)
+        attempt = _Attempt(self._sink, self._table, rows, positions)
+        if rows:
+            await attempt.send(0, len(rows), None)
+        refused = 0 if attempt.delivered else self._refused_in_succession + len(attempt.dead)
+        if refused > HANDFUL:
+            raise too_many(self._table, attempt.dead[-1].reason, attempt.dead[-1].code)
+        self._refused_in_succession = refused
+        flawed = [NewDeadLetter(flaw.position, "", flaw.reason, row_module.to_text(flaw.row)) for flaw in batch.flawed]
+        return Delivered(attempt.delivered, flawed + attempt.dead)
+
+
+def too_many(table: TableSpec, reason: str, code: str) -> HaltingError:
+    """The circuit breaker: it is the schema that is wrong, not the rows."""
+    return HaltingError(
+        f"more than {HANDFUL} rows of {table.name} were refused, the last one with: {reason}; that is the schema, not "
+        "the rows: run `ticktape migrate`, or compare the table with docs/SCHEMA.md",
+        code,
+    )
+
+
+def unique(table: TableSpec, rows: list[Row], positions: list[int]) -> tuple[list[Row], list[int]]:
+    """The rows without repeated keys: the first one of a fact, the last one where rows replace each other."""
+    key_of = table.key_of
+    kept: dict[object, int] = {}
+    for index, row in enumerate(rows):
+        if table.merge:
+            kept[key_of(row)] = index
+        else:
+            kept.setdefault(key_of(row), index)
+    if len(kept) == len(rows):
+        return rows, positions
+    indexes = sorted(kept.values())
+    return [rows[index] for index in indexes], [positions[index] for index in indexes]
+
+
+class _Attempt:
+    """Halves a refused chunk until each refused row stands alone: at most 2 k log2 n + 1 requests for k of n."""
+
+    def __init__(self, sink: Sink, table: TableSpec, rows: Sequence[Row], positions: Sequence[int]) -> None:
+        self._sink = sink
+        self._table = table
+        self._rows = rows
+        self._positions = positions
+        self.delivered = 0
+        self.dead: list[NewDeadLetter] = []
+
+    async def send(self, start: int, end: int, known: PermanentError | None) -> None:
+        """Deliver rows[start:end]. With `known` the range is known to hold a refused row, so it is halved at once."""
+        refusal = known if known is not None and end - start > 1 else await self._try(start, end)
+        if refusal is None:
+            self.delivered += end - start
+        elif end - start == 1:
+            self._refuse(start, refusal)
+        else:
+            middle = (start + end) // 2
+            dead_before = len(self.dead)
+            await self.send(start, middle, None)
+            left_was_clean = len(self.dead) == dead_before
+            await self.send(middle, end, refusal if left_was_clean else None)
+
+    async def _try(self, start: int, end: int) -> PermanentError | None:
+        try:
+            await self._sink.upsert(self._table, self._rows[start:end], self._table.merge)
+        except PermanentError as refusal:
+            return refusal
+        return None
+
+    def _refuse(self, index: int, refusal: PermanentError) -> None:
+        if len(self.dead) == HANDFUL:
+            raise too_many(self._table, str(refusal), refusal.code) from refusal
+        row = row_module.to_text(self._rows[index])
+        self.dead.append(NewDeadLetter(self._positions[index], refusal.code, str(refusal), row))

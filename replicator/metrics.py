@@ -1,0 +1,85 @@
+"""streaming_metrics: one summary row per ticker and minute of what was delivered, kept in state.db and then shipped."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eventlog.clock import Clock
+from eventlog.database import Database
+from replicator.rows import Row
+from replicator.tables import EQUITY_DATA, STREAMING_METRICS, TableSpec
+
+MINUTE_US = 60_000_000
+
+
+@dataclass
+class _Minute:
+    records: int = 0
+    flushes: int = 0
+    seconds: float = 0.0
+    errors: int = 0
+
+
+class Summary:
+    """Counts deliveries of the present minute. Ticks are the records; an error of any table counts for its tickers."""
+
+    def __init__(self, state: Database, clock: Clock) -> None:
+        self._state = state
+        self._clock = clock
+        self._minute_us = 0
+        self._tickers: dict[str, _Minute] = {}
+
+    def delivered(self, table: TableSpec, rows: Sequence[Row], seconds: float) -> None:
+        """Rows were acknowledged after `seconds`."""
+        if table is not EQUITY_DATA:
+            return
+        for ticker, records in Counter(row.ticker for row in rows).items():
+            minute = self._of(ticker)
+            minute.records += records
+            minute.flushes += 1
+            minute.seconds += seconds
+
+    def failed(self, table: TableSpec, rows: Sequence[Row]) -> None:
+        """A request with `rows` failed."""
+        if table is STREAMING_METRICS:
+            return
+        for ticker in {row.ticker for row in rows}:
+            self._of(ticker).errors += 1
+
+    def _of(self, ticker: str) -> _Minute:
+        if not self._tickers:
+            self._minute_us = self._clock.now_us() // MINUTE_US * MINUTE_US
+        return self._tickers.setdefault(ticker, _Minute())
+
+    @property
+    def due(self) -> bool:
+        """Whether a minute with something in it is over."""
+        return bool(self._tickers) and self._clock.now_us() >= self._minute_us + MINUTE_US
+
+    async def save(self) -> None:
+        """Write the rows of the counted minute and begin anew."""
+        tickers, self._tickers = self._tickers, {}
+        found = [_row(ticker, self._minute_us, minute) for ticker, minute in tickers.items()]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "INSERT INTO streaming_metrics (ticker, ts_us, records_processed, batch_size, processing_time_ms,"
+                " error_count, service_status) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (ticker, ts_us) DO UPDATE SET"
+                " records_processed = records_processed + excluded.records_processed,"
+                " error_count = error_count + excluded.error_count, service_status = excluded.service_status",
+                found,
+            )
+
+        if found:
+            await self._state.transaction(work)
+
+
+def _row(ticker: str, minute_us: int, minute: _Minute) -> tuple[str, int, int, int, int, int, str]:
+    """`batch_size` and `processing_time_ms` are means per request, rounded up so that something is never nothing."""
+    flushes = max(minute.flushes, 1)
+    batch = -(-minute.records // flushes)
+    milliseconds = -int(-minute.seconds * 1_000 // flushes)
+    status = "degraded" if minute.errors else "healthy"
+    return ticker, minute_us, minute.records, batch, milliseconds, minute.errors, status

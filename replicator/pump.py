@@ -1,0 +1,206 @@
+"""One table on its way to one destination: read, deliver, acknowledge, in this order.
+
+Invariant: the cursor moves only after the acknowledgement, and only to what was delivered or recorded as a dead letter.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from loguru import logger
+
+from eventlog.errors import CorruptEventError, TicktapeError
+from replicator import rows as row_module
+from replicator.alarms import Alarms
+from replicator.backoff import Backoff
+from replicator.chunks import ChunkSize
+from replicator.cursors import Cursor, CursorStore
+from replicator.delivery import Delivered, Delivery
+from replicator.errors import ChunkTooLargeError, CursorBeyondHeadError, HaltingError, RetryableError
+from replicator.sink import Sink
+from replicator.sources import Batch, Source
+from replicator.tables import TableSpec
+
+PROBE_SECONDS = 30.0
+SKIPPED_BEFORE_SAVED = 1_000  # positions that are nothing for this table, passed without writing the cursor
+
+State = Literal["ok", "retrying", "halted"]
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """One call of `sync_once`. `wait_seconds` is how long to wait before the next one after an error."""
+
+    delivered: int = 0
+    dead: int = 0
+    more: bool = False
+    error: TicktapeError | None = None
+    wait_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """What a person wants to know of a table. `unsent` counts positions, so it may include other kinds of events."""
+
+    table: str
+    cursor: int
+    unsent: int
+    oldest_unsent_us: int | None
+    delivered: int
+    dead_letters: int
+    state: State
+    last_error: str | None
+    rows_per_second: float
+
+
+class Pump:
+    """Never runs twice at a time: `sync_once` waits for the one under way."""
+
+    def __init__(
+        self,
+        table: TableSpec,
+        source: Source,
+        sink: Sink,
+        cursors: CursorStore,
+        on_delivered: Callable[[TableSpec, Sequence[row_module.Row], float], None],
+        on_failed: Callable[[TableSpec, Sequence[row_module.Row]], None],
+        randomness: random.Random,
+    ) -> None:
+        self.table = table
+        self.source = source
+        self.state: State = "ok"
+        self.cursor = Cursor(0, 0)
+        self.dead_letters = 0
+        self.last_error: str | None = None
+        self.oldest_unsent_us: int | None = None
+        self.chunk = ChunkSize(len(table.columns))
+        self._saved = self.cursor
+        self._sink = sink
+        self._cursors = cursors
+        self._delivery = Delivery(sink, table)
+        self._backoff = Backoff(randomness)
+        self._alarms = Alarms(table.name)
+        self._on_delivered = on_delivered
+        self._on_failed = on_failed
+        self._lock = asyncio.Lock()
+        self._ahead: asyncio.Task[Batch] | None = None
+        self._rate = 0.0
+
+    def start(self, cursor: Cursor, dead_letters: int) -> None:
+        """Begin at what the destination has acknowledged."""
+        self.cursor = self._saved = cursor
+        self.dead_letters = dead_letters
+
+    async def sync_once(self) -> SyncResult:
+        """Deliver the next chunk. Errors of the destination are in the result, all others are raised."""
+        async with self._lock:
+            batch: Batch | None = None
+            try:
+                if self.state == "halted":
+                    await self._sink.probe(self.table)
+                batch = await self._next_batch()
+                return await self._ship(batch)
+            except (RetryableError, HaltingError, CursorBeyondHeadError, CorruptEventError) as error:
+                await self._forget_ahead()
+                return self._failed(error, batch)
+
+    async def _next_batch(self) -> Batch:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            return await ahead
+        return await self.source.read(self.cursor.position, self.chunk.rows)
+
+    async def _ship(self, batch: Batch) -> SyncResult:
+        if not batch.rows and not batch.flawed:
+            self.cursor = Cursor(batch.through, self.cursor.delivered)
+            if self.cursor.position - self._saved.position > SKIPPED_BEFORE_SAVED:
+                await self.save()
+            self._worked(0)
+            self.oldest_unsent_us = None
+            return SyncResult(more=batch.more)
+        if batch.rows:
+            self.oldest_unsent_us = row_module.microseconds(batch.rows[0].timestamp)
+        if batch.more and self.state == "ok":
+            self._ahead = asyncio.create_task(self.source.read(batch.through, self.chunk.rows))
+        sent = time.monotonic()
+        delivered = await self._delivery.deliver(batch)
+        seconds = time.monotonic() - sent
+        await self._acknowledge(batch, delivered)
+        self.chunk.delivered(delivered.rows, seconds)
+        self._on_delivered(self.table, batch.rows, seconds)
+        self._measure(delivered.rows, seconds)
+        self._worked(delivered.rows)
+        if not batch.more:
+            self.oldest_unsent_us = None
+        return SyncResult(delivered.rows, len(delivered.dead), batch.more)
+
+    async def _acknowledge(self, batch: Batch, delivered: Delivered) -> None:
+        after = Cursor(batch.through, self.cursor.delivered + delivered.rows)
+        await self._cursors.advance(self.table.name, self.cursor, after, delivered.dead)
+        self.cursor = self._saved = after
+        self.dead_letters += len(delivered.dead)
+        for letter in delivered.dead:
+            logger.bind(event="replicator.dead_letter", table=self.table.name, seq=letter.seq, code=letter.code).error(
+                "{} row of seq {} will never be accepted: {}", self.table.name, letter.seq, letter.reason
+            )
+
+    async def save(self) -> None:
+        """Write down positions that were passed without anything to send."""
+        if self.cursor.position > self._saved.position:
+            await self._cursors.advance(self.table.name, self._saved, self.cursor, [])
+            self._saved = self.cursor
+
+    def _failed(self, error: TicktapeError, batch: Batch | None) -> SyncResult:
+        rows = batch.rows if batch is not None else []
+        self._on_failed(self.table, rows)
+        self._rate = 0.0
+        self.last_error = str(error)
+        if isinstance(error, RetryableError):
+            self.state = "retrying"
+            shrunk = isinstance(error, ChunkTooLargeError) and self.chunk.refused(len(rows))
+            wait = 0.0 if shrunk else self._backoff.next_seconds(error.retry_after_seconds)
+        else:
+            self.state = "halted"
+            wait = PROBE_SECONDS
+        self._alarms.failed(error, halted=self.state == "halted", wait_seconds=wait)
+        return SyncResult(error=error, wait_seconds=wait, more=True)
+
+    def _worked(self, rows: int) -> None:
+        self._backoff.reset()
+        self._alarms.worked(rows)
+        self.state = "ok"
+        self.last_error = None
+
+    def _measure(self, rows: int, seconds: float) -> None:
+        now = rows / max(seconds, 1e-6)
+        self._rate = now if self._rate == 0.0 else 0.8 * self._rate + 0.2 * now
+
+    async def _forget_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.cancel()
+            await asyncio.wait([ahead])
+            if not ahead.cancelled():
+                ahead.exception()  # the same error comes again when the page is read anew
+
+    def status(self, head: int | None) -> TableStatus:
+        """`head` is the last position there is, if it is known without reading."""
+        return TableStatus(
+            table=self.table.name,
+            cursor=self.cursor.position,
+            unsent=max(0, (head or 0) - self.cursor.position),
+            oldest_unsent_us=self.oldest_unsent_us,
+            delivered=self.cursor.delivered,
+            dead_letters=self.dead_letters,
+            state=self.state,
+            last_error=self.last_error,
+            rows_per_second=self._rate,
+        )
+
+    async def close(self) -> None:
+        """Stop reading ahead and write the cursor down."""
+        await self._forget_ahead()
+        await self.save()

@@ -1,0 +1,213 @@
+"""Ships what the destination has not acknowledged: all tables, each on its own, so that none holds up another.
+
+`sync_once` and `sync_all` are free of loops over time; `run` and the scheduler only call them.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from dataclasses import dataclass, field
+
+from loguru import logger
+
+from eventlog.api import Log
+from eventlog.clock import Clock, SystemClock
+from eventlog.database import Database
+from replicator import sources, tables
+from replicator.cursors import Cursor, CursorStore
+from replicator.metrics import Summary
+from replicator.pump import Pump, SyncResult, TableStatus
+from replicator.sink import Sink
+
+FLUSHES_PER_SECOND = 10
+
+
+@dataclass(frozen=True)
+class Options:
+    """A flush runs when `batch_size` events are unsent or `batch_interval_seconds` have passed."""
+
+    batch_size: int = 1
+    batch_interval_seconds: float = 1.0
+    tables: tuple[tables.TableSpec, ...] = tables.TABLES
+    clock: Clock = field(default_factory=SystemClock)
+    seed: int | None = None
+
+
+class _Desk:
+    """What the loop remembers of one table between flushes."""
+
+    def __init__(self, pump: Pump) -> None:
+        self.pump = pump
+        self.dirty = True
+        self.head_before = 0
+        self.not_before = 0.0
+        self.task: asyncio.Task[SyncResult] | None = None
+
+
+class Replicator:
+    """The rows of a log and a state.db on their way to one sink."""
+
+    def __init__(self, log: Log, state: Database, sink: Sink, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.sink = sink
+        self._log = log
+        self._state = state
+        self.cursors = CursorStore(state, sink.identity, self.options.clock)
+        self.summary = Summary(state, self.options.clock)
+        randomness = random.Random(self.options.seed)
+        self._desks = {
+            table.name: _Desk(
+                Pump(
+                    table,
+                    sources.of_table(table, log, state),
+                    sink,
+                    self.cursors,
+                    self.summary.delivered,
+                    self.summary.failed,
+                    randomness,
+                )
+            )
+            for table in self.options.tables
+        }
+        self._woken = asyncio.Event()
+        self._draining = False
+
+    async def start(self) -> None:
+        """Load the cursors of this destination. No network is touched."""
+        known = await self.cursors.load()
+        dead = await self.cursors.dead_letters()
+        for name, desk in self._desks.items():
+            desk.pump.start(known.get(name, Cursor(0, 0)), dead.get(name, 0))
+        if not known:
+            logger.bind(event="replicator.new_destination", destination=self.sink.identity).info(
+                "{} is new: its history is shipped from the first event", self.sink.identity
+            )
+
+    async def sync_once(self, table: str) -> SyncResult:
+        """Deliver the next chunk of `table`, whatever the waits say."""
+        return await self._desks[table].pump.sync_once()
+
+    async def sync_all(self) -> None:
+        """Flush every table that may have something unsent and is not waiting after an error.
+
+        Returns after `batch_interval_seconds` at the latest, so that a hanging table does not hold up the others.
+        """
+        if self.summary.due:
+            await self.summary.save()
+            self._mark("streaming_metrics")
+        now = time.monotonic()
+        tasks = [self._flush(desk) for desk in self._desks.values() if self._unsent(desk) and now >= desk.not_before]
+        if tasks:
+            done, _ = await asyncio.wait(tasks, timeout=self.options.batch_interval_seconds)
+            for task in done:
+                task.result()
+
+    def wake(self) -> None:
+        """Something was appended or derived."""
+        for desk in self._desks.values():
+            desk.dirty = True
+        self._woken.set()
+
+    def _mark(self, name: str) -> None:
+        if name in self._desks:
+            self._desks[name].dirty = True
+
+    def _unsent(self, desk: _Desk) -> bool:
+        """Whether anything may be unsent; looks at memory only."""
+        grown = desk.pump.source.grown_beyond(desk.pump.cursor.position)
+        return desk.dirty if grown is None else grown or desk.pump.state != "ok"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Flush on wake-ups and after waits until `stop` is set. Raises what is not an error of the destination."""
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                self._woken.clear()
+                wait = self._start_due()
+                await self._pause(stopped, wait)
+        finally:
+            stopped.cancel()
+            await self._settle()
+
+    def _start_due(self) -> float | None:
+        """Start every flush that is due; the seconds until the next one becomes due, or None."""
+        now = time.monotonic()
+        waits: list[float] = []
+        for desk in self._desks.values():
+            if desk.task is not None and desk.task.done():
+                if not desk.task.cancelled():
+                    desk.task.result()
+                desk.task = None
+            if self._draining or desk.task is not None or not self._unsent(desk):
+                continue
+            if self._log.head - desk.head_before < self.options.batch_size and desk.pump.state == "ok":
+                continue
+            if now >= desk.not_before:
+                self._flush(desk)
+            else:
+                waits.append(desk.not_before - now)
+        return min(waits, default=None)
+
+    async def _pause(self, stopped: "asyncio.Task[bool]", seconds: float | None) -> None:
+        woken = asyncio.create_task(self._woken.wait())
+        await asyncio.wait({woken, stopped}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        woken.cancel()
+
+    def _flush(self, desk: _Desk) -> "asyncio.Task[SyncResult]":
+        """The flush under way, or a new one: never two at a time per table."""
+        if desk.task is None or desk.task.done():
+            desk.task = asyncio.create_task(self._send_all(desk))
+            desk.task.add_done_callback(lambda _: self._woken.set())
+        return desk.task
+
+    async def _send_all(self, desk: _Desk) -> SyncResult:
+        """Chunk after chunk until nothing more is known to be unsent, or an error."""
+        desk.not_before = time.monotonic() + 1 / FLUSHES_PER_SECOND
+        desk.dirty = False
+        head = self._log.head
+        while True:
+            result = await desk.pump.sync_once()
+            if result.error is not None:
+                desk.dirty = True
+                desk.not_before = time.monotonic() + result.wait_seconds
+                return result
+            if result.delivered or result.dead:
+                desk.head_before = head
+            if not result.more:
+                return result
+
+    async def drain(self, timeout_seconds: float) -> int:
+        """Flush what can be flushed in time, write the cursors down; the number of rows left unsent."""
+        deadline = time.monotonic() + timeout_seconds
+        self._draining = True
+        await self.summary.save()
+        tasks = [self._flush(desk) for desk in self._desks.values()]
+        _, late = await asyncio.wait(tasks, timeout=max(0.0, deadline - time.monotonic()))
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+        unsent = 0
+        for desk in self._desks.values():
+            await desk.pump.close()
+            unsent += await desk.pump.source.count(desk.pump.cursor.position)
+        return unsent
+
+    def status(self) -> list[TableStatus]:
+        """Every table, from memory."""
+        return [desk.pump.status(self._log.head if desk.pump.table.kinds else None) for desk in self._desks.values()]
+
+    async def _settle(self) -> None:
+        for desk in self._desks.values():
+            if desk.task is not None and not desk.task.done():
+                desk.task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await desk.task
+
+    async def close(self) -> None:
+        """Stop, write the cursors down and close the sink."""
+        await self._settle()
+        for desk in self._desks.values():
+            await desk.pump.close()
+        await self.sink.close()

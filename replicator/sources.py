@@ -1,0 +1,137 @@
+"""Where the rows of a table come from: facts from the log, derived rows from state.db.
+
+Reads are paged and finished before anything is sent, so that no reader holds the WAL while a request is under way.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from eventlog import events
+from eventlog.api import Log
+from eventlog.database import Database
+from replicator import rows
+from replicator.errors import CursorBeyondHeadError
+from replicator.rows import Row
+from replicator.tables import TableSpec
+
+CONVERTED_AT_ONCE = 500  # rows made between two turns of the event loop, about a millisecond's work
+
+
+@dataclass
+class Flawed:
+    """A row that no destination can take."""
+
+    position: int
+    row: Row
+    reason: str
+
+
+@dataclass
+class Batch:
+    """Rows in order of position. Everything up to `through` is in here or is nothing for this table."""
+
+    rows: list[Row] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    flawed: list[Flawed] = field(default_factory=list)
+    through: int = 0
+    more: bool = False
+
+    def add(self, table: TableSpec, position: int, row: Row) -> None:
+        """Append a row, or set it aside when it can never be sent."""
+        reason = table.flaw(row)
+        if reason is None:
+            self.rows.append(row)
+            self.positions.append(position)
+        else:
+            self.flawed.append(Flawed(position, row, reason))
+
+
+class Source(Protocol):
+    """Rows of one table by position, which is a seq or a revision."""
+
+    def grown_beyond(self, position: int) -> bool | None:
+        """Whether there are positions beyond, if that is known without reading; else None."""
+
+    async def read(self, after: int, limit: int) -> Batch:
+        """At most `limit` rows with a position > `after`."""
+
+    async def count(self, after: int) -> int:
+        """How many rows have a position > `after`."""
+
+
+class LogSource:
+    """Facts. The position is the event's seq."""
+
+    def __init__(self, log: Log, table: TableSpec) -> None:
+        self._log = log
+        self._table = table
+
+    def grown_beyond(self, position: int) -> bool | None:
+        return self._log.head > position
+
+    async def read(self, after: int, limit: int) -> Batch:
+        """Raises CursorBeyondHeadError, and CorruptEventError of the log."""
+        head = self._log.head
+        if after > head:
+            raise CursorBeyondHeadError(
+                f"{self._table.name} was sent up to seq {after}, but the log ends at {head}: an older backup "
+                "was restored; run `ticktape replicate --from-start`"
+            )
+        page = await self._log.read(after, limit, self._table.kinds)
+        # Nothing looked at although the head is beyond: those events were deleted by retention.
+        through = page.through_seq if page.through_seq > after else head
+        batch = Batch(through=through, more=through < self._log.head)
+        convert = self._table.convert
+        assert convert is not None
+        for number, event in enumerate(page.events, start=1):
+            batch.add(self._table, event.seq, convert(event, events.decode(event)))
+            if number % CONVERTED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return batch
+
+    async def count(self, after: int) -> int:
+        total = 0
+        while True:
+            page = await self._log.read(after, 5_000, self._table.kinds)
+            total += len(page.events)
+            if page.through_seq >= self._log.head or page.through_seq <= after:
+                return total
+            after = page.through_seq
+
+
+class StateSource:
+    """Rows of a table of state.db. The position is a number that grows with every new or changed row."""
+
+    def __init__(self, state: Database, table: TableSpec, position: str) -> None:
+        self._state = state
+        self._table = table
+        names = ["ts_us" if column == "timestamp" else column for column in table.columns]
+        self._page = (
+            f"SELECT {position}, {', '.join(names)} FROM {table.name} WHERE {position} > ? ORDER BY {position} LIMIT ?"  # noqa: S608
+        )
+        self._count = f"SELECT count(*) FROM {table.name} WHERE {position} > ?"  # noqa: S608
+
+    def grown_beyond(self, position: int) -> bool | None:
+        return None
+
+    async def read(self, after: int, limit: int) -> Batch:
+        found = await self._state.run(lambda connection: connection.execute(self._page, (after, limit)).fetchall())
+        batch = Batch(through=found[-1][0] if found else after, more=len(found) == limit)
+        when = self._table.columns.index("timestamp")
+        for number, (position, *values) in enumerate(found, start=1):
+            values[when] = rows.timestamp(values[when])
+            batch.add(self._table, position, self._table.row_type(*values))
+            if number % CONVERTED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return batch
+
+    async def count(self, after: int) -> int:
+        return await self._state.run(lambda connection: int(connection.execute(self._count, (after,)).fetchone()[0]))
+
+
+def of_table(table: TableSpec, log: Log, state: Database) -> Source:
+    """The source that `table` is made of."""
+    if table.kinds:
+        return LogSource(log, table)
+    return StateSource(state, table, "revision" if table.name == "indicators" else "id")

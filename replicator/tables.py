@@ -1,0 +1,123 @@
+"""The tables that are shipped: columns, key, conflict mode, and how a fact of the log becomes a row."""
+
+import datetime
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from eventlog import events
+from replicator import rows
+from replicator.rows import Row
+
+Convert = Callable[[events.StoredEvent, Any], Row]
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """One destination table.
+
+    `merge` says what a row with a known key does: True replaces it, False leaves the first one (a fact never changes).
+    `decimals` are the columns of type numeric, `floats` those of double precision; neither carries NaN or infinity.
+    `kinds` are the events it is made of; empty for a table of state.db.
+    """
+
+    name: str
+    row_type: type[Row]
+    key: tuple[str, ...]
+    merge: bool
+    decimals: frozenset[str] = frozenset()
+    floats: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    convert: Convert | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Column names in row order."""
+        return self.row_type.__struct_fields__
+
+    def key_of(self, row: Row) -> tuple[Any, ...]:
+        """The values of the unique key."""
+        return tuple(getattr(row, column) for column in self.key)
+
+    def flaw(self, row: Row) -> str | None:
+        """Why no destination can take the row, or None."""
+        for column in self.decimals | self.floats:
+            value = getattr(row, column)
+            if value is not None and not math.isfinite(value):
+                return f"{column} is {value}: not a number that a destination can store"
+        return None
+
+
+def _equity(event: events.StoredEvent, tick: events.EquityTick) -> Row:
+    return rows.EquityRow(event.ticker, rows.timestamp(event.ts_us), tick.price, tick.volume)
+
+
+def _option(event: events.StoredEvent, quote: events.OptionQuote) -> Row:
+    return rows.OptionRow(
+        ticker=event.ticker,
+        timestamp=rows.timestamp(event.ts_us),
+        option_type=quote.option_type,
+        strike_price=quote.strike,
+        expiration_date=datetime.date.fromisoformat(quote.expiration),
+        last_price=quote.last,
+        bid=quote.bid,
+        ask=quote.ask,
+        volume=quote.volume,
+        open_interest=quote.open_interest,
+        delta=quote.delta,
+        gamma=quote.gamma,
+        theta=quote.theta,
+        vega=quote.vega,
+        implied_volatility=quote.implied_volatility,
+        option_symbol=quote.symbol,
+    )
+
+
+def _gap(event: events.StoredEvent, gap: events.FeedGap) -> Row:
+    return rows.GapRow(event.ticker or "*", rows.timestamp(gap.from_us), rows.timestamp(gap.to_us), gap.reason)
+
+
+EQUITY_DATA = TableSpec(
+    name="equity_data",
+    row_type=rows.EquityRow,
+    key=("ticker", "timestamp"),
+    merge=False,
+    decimals=frozenset({"price"}),
+    kinds=frozenset({"equity_tick"}),
+    convert=_equity,
+)
+INDICATORS = TableSpec(
+    name="indicators",
+    row_type=rows.IndicatorRow,
+    key=("ticker", "timestamp"),
+    merge=True,
+    floats=frozenset({"sma9", "vwap"}),
+)
+OPTION_PRICES = TableSpec(
+    name="option_prices",
+    row_type=rows.OptionRow,
+    key=("ticker", "timestamp", "option_type", "strike_price", "expiration_date"),
+    merge=False,
+    decimals=frozenset({"strike_price", "last_price", "bid", "ask"}),
+    floats=frozenset({"delta", "gamma", "theta", "vega", "implied_volatility"}),
+    kinds=frozenset({"option_quote"}),
+    convert=_option,
+)
+STREAMING_METRICS = TableSpec(
+    name="streaming_metrics",
+    row_type=rows.MetricsRow,
+    key=("ticker", "timestamp"),
+    merge=True,
+)
+STREAM_GAPS = TableSpec(
+    name="stream_gaps",
+    row_type=rows.GapRow,
+    key=("ticker", "timestamp"),
+    merge=True,
+    kinds=frozenset({"feed_gap"}),
+    convert=_gap,
+)
+
+TABLES = (EQUITY_DATA, INDICATORS, OPTION_PRICES, STREAMING_METRICS, STREAM_GAPS)
+BY_NAME = {table.name: table for table in TABLES}
