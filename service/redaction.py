@@ -28,7 +28,7 @@ _LOOKS_SECRET = re.compile(
     r"|(?P<scheme>\b(?:Bearer|Basic)\s+)[\w.~+/@=%-]{6,}"
     r"|(?P<dsn>\w[\w+.-]*://[^\s/:@\"']*:)[^\s@\"']+(?=@)"
     r"|(?P<hook>(?:hooks\.slack\.com/|discord(?:app)?\.com/api/webhooks/|api\.telegram\.org/bot))[^\s\"'?]+"
-    rf"|(?P<named>\\?[\"']?\b(?:{_KEY_NAMES})\\?[\"']?\s*[:=]\s*\\?[\"']?(?:(?:Bearer|Basic)\s+)?)[^\s\"'\\&,;)}}\]]{{6,}}",
+    rf"|(?P<named>\\?[\"']?\b(?:{_KEY_NAMES})\\?[\"']?\s*[:=]\s*\\?[\"']?(?:(?:Bearer|Basic)\s+)?)(?!\[redacted)[^\s\"'\\&,;)}}\]]{{6,}}",
     re.IGNORECASE,
 )
 
