@@ -80,7 +80,7 @@ class Settings(pydantic_settings.BaseSettings):
     @pydantic.field_validator("stream_ticker")
     @classmethod
     def _check_tickers(cls, tickers: tuple[str, ...]) -> tuple[str, ...]:
-        tickers = tuple(ticker.upper() for ticker in tickers)
+        tickers = tuple(dict.fromkeys(ticker.upper() for ticker in tickers))
         if not 1 <= len(tickers) <= MAX_TICKERS:
             raise ValueError(f"give 1 to {MAX_TICKERS} tickers, comma-separated")
         for ticker in tickers:
