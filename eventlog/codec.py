@@ -14,10 +14,9 @@ import msgspec
 from eventlog.errors import CorruptEventError
 from eventlog.events import StoredEvent
 
-Row = tuple[int, str, str, int, int, str, int]
-"""seq, kind, ticker, ts_us, recorded_us, payload, crc: the columns of `events` in their order."""
-
 COLUMNS = "seq, kind, ticker, ts_us, recorded_us, payload, crc"
+WIDTH = 7
+"""How many columns a row has. Rows to insert are one flat list, seven values a row, as SQLite binds them."""
 
 encode_payload = msgspec.json.Encoder().encode
 pack_numbers = struct.Struct("<qqq").pack

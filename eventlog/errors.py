@@ -42,6 +42,29 @@ class FormatError(TicktapeError):
     exit_code = 2
 
 
+class DamagedLogError(TicktapeError):
+    """SQLite itself finds the file damaged."""
+
+    exit_code = 5
+
+    def __init__(self, finding: str) -> None:
+        super().__init__(f"events.db is damaged ({finding}); restore a backup with `ticktape log restore FILE`")
+
+
+class LostEventsError(TicktapeError):
+    """The log ends before the last acknowledged event: a missing or truncated WAL, or an old copy of the file."""
+
+    exit_code = 5
+
+    def __init__(self, head: int, acknowledged: int) -> None:
+        super().__init__(
+            f"events.db ends at {head} but {acknowledged} were acknowledged: its WAL is missing or truncated; put "
+            "events.db-wal back, or `ticktape log restore FILE`, or `ticktape log accept-loss` to go on without them"
+        )
+        self.head = head
+        self.acknowledged = acknowledged
+
+
 class CorruptEventError(TicktapeError):
     """An event does not match its CRC. `seq` names it."""
 

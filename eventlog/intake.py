@@ -3,12 +3,13 @@
 import collections
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from loguru import logger
 
 from eventlog import codec, validation
 from eventlog.errors import InvalidEventError
-from eventlog.events import KIND_OF_PAYLOAD, Event
+from eventlog.events import KIND_OF_PAYLOAD, EquityTick, Event, Payload
 
 _WARN_EVERY_SECONDS = 10.0
 _TICK = "equity_tick"
@@ -25,56 +26,55 @@ class Intake:
         self.next_seq = next_seq
         self.refused: collections.Counter[str] = collections.Counter()
         self._last_tick_us = last_tick_us
-        self._prefixes: dict[tuple[str, str], int] = {}
+        self._prefixes: dict[str, dict[str, int]] = {kind: {} for kind in KIND_OF_PAYLOAD.values()}
         self._warned_at = -_WARN_EVERY_SECONDS
 
-    def rows(self, batch: Sequence[Event], now_us: int) -> list[codec.Row]:
-        """The rows of `batch`, recorded at `now_us`. Raises InvalidEventError and takes nothing when one is refused."""
+    def values(self, batch: Sequence[Event], now_us: int) -> list[Any]:
+        """The rows of `batch`, recorded at `now_us`, as one flat list of `codec.COLUMNS`.
+
+        Raises InvalidEventError and takes nothing when one event is refused.
+        """
         try:
-            rows, moved = self._build(batch, now_us)
+            values, moved = self._build(batch, now_us)
         except InvalidEventError as error:
             self._refuse(error)
             raise
-        self.next_seq += len(rows)
+        self.next_seq += len(batch)
         self._last_tick_us.update(moved)
-        return rows
+        return values
 
-    def _build(self, batch: Sequence[Event], now_us: int) -> tuple[list[codec.Row], dict[str, int]]:
-        rows: list[codec.Row] = []
+    def _build(self, batch: Sequence[Event], now_us: int) -> tuple[list[Any], dict[str, int]]:
+        values: list[Any] = []
         moved: dict[str, int] = {}
         horizon_us = now_us + validation.FUTURE_TOLERANCE_US
-        encode, crc32, pack = codec.encode_payload, codec.crc32, codec.pack_numbers
-        prefixes, check = self._prefixes, validation.check_payload
+        encode, crc32, pack, check_tick = codec.encode_payload, codec.crc32, codec.pack_numbers, validation.check_tick
+        tick_prefixes = self._prefixes[_TICK]
         for seq, event in enumerate(batch, self.next_seq):
             ticker, ts_us, payload = event.ticker, event.ts_us, event.payload
-            kind = KIND_OF_PAYLOAD[type(payload)]
-            prefix = prefixes.get((kind, ticker))
-            if prefix is None:
-                prefix = self._new_prefix(kind, ticker)
-            if kind == _TICK:
-                moved[ticker] = self._check_tick_time(ticker, ts_us, moved, horizon_us)
+            if type(payload) is EquityTick:
+                kind = _TICK
+                prefix = tick_prefixes.get(ticker) or self._new_prefix(kind, ticker)
+                last_us = moved.get(ticker) or self._last_tick_us.get(ticker, 0)
+                if not (type(ts_us) is int and last_us < ts_us <= horizon_us and ts_us >= validation.EARLIEST_US):
+                    _check_tick_time(ticker, ts_us, last_us, horizon_us)
+                check_tick(payload)
+                moved[ticker] = ts_us
             else:
+                kind = _kind(payload)
+                prefix = self._prefixes[kind].get(ticker) or self._new_prefix(kind, ticker)
                 validation.check_time(ts_us, horizon_us)
-            check(payload)
+                if kind in validation.CHECKS:
+                    validation.CHECKS[kind](payload)
             body = encode(payload)
             crc = crc32(body, crc32(pack(seq, ts_us, now_us), prefix))
-            rows.append((seq, kind, ticker, ts_us, now_us, body.decode(), crc))
-        return rows, moved
+            values += (seq, kind, ticker, ts_us, now_us, body.decode(), crc)
+        return values, moved
 
     def _new_prefix(self, kind: str, ticker: str) -> int:
         validation.check_ticker(ticker, may_be_empty=kind in _ABOUT_THE_RECORDING)
         prefix = codec.prefix_crc(kind, ticker)
-        self._prefixes[kind, ticker] = prefix
+        self._prefixes[kind][ticker] = prefix
         return prefix
-
-    def _check_tick_time(self, ticker: str, ts_us: int, moved: dict[str, int], horizon_us: int) -> int:
-        last_us = moved.get(ticker) or self._last_tick_us.get(ticker, 0)
-        # The successor of the last tick is always accepted: after a clock was set back it may lie in the future.
-        if ts_us != last_us + 1 or last_us == 0:
-            validation.check_time(ts_us, horizon_us)
-        if ts_us <= last_us:
-            raise InvalidEventError("ts_us", ts_us, f"ticks of {ticker} must be later than its last one at {last_us}")
-        return ts_us
 
     def _refuse(self, error: InvalidEventError) -> None:
         self.refused[error.field] += 1
@@ -82,3 +82,19 @@ class Intake:
         if now - self._warned_at >= _WARN_EVERY_SECONDS:
             self._warned_at = now
             logger.warning("event refused: {} ({} so far)", error, self.refused.total())
+
+
+def _kind(payload: Payload) -> str:
+    kind = KIND_OF_PAYLOAD.get(type(payload))
+    if kind is None:
+        raise InvalidEventError("payload", type(payload).__name__, "a payload is one of eventlog.events")
+    return kind
+
+
+def _check_tick_time(ticker: str, ts_us: int, last_us: int, horizon_us: int) -> None:
+    # The successor of the last tick is always accepted: after a clock was set back it may lie in the future.
+    if last_us and ts_us == last_us + 1:
+        return
+    validation.check_time(ts_us, horizon_us)
+    if ts_us <= last_us:
+        raise InvalidEventError("ts_us", ts_us, f"ticks of {ticker} must be later than its last one at {last_us}")

@@ -1,67 +1,101 @@
 """The event log: the source of truth. What `append` has returned survives kill -9 and power loss.
 
-One connection writes (and checkpoints), one reads; both run whole functions on their own worker threads.
+One connection writes and checkpoints, one reads; both run whole functions on their own worker threads.
 """
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eventlog import commits, database, queries, schema
+from loguru import logger
+
+from eventlog import commits, database, startup
 from eventlog.api import Page
 from eventlog.clock import Clock, SystemClock
 from eventlog.database import Database
 from eventlog.errors import LogClosedError, LogFailedError
 from eventlog.events import Event, FeedGap, ServiceStarted, ServiceStopped, StoredEvent
+from eventlog.head_mark import HeadMark
 from eventlog.intake import Intake
 from eventlog.reader import LOG_FILE, LogReader, open_log_reader
+from eventlog.room import RESERVE_BYTES, Room
+from eventlog.tail import Tail
+from eventlog.upkeep import WAL_CAP_BYTES, Upkeep
 
 
 @dataclass(frozen=True)
 class LogStatus:
-    """`state` is open, full, failed or closed; `refused` counts refused events by field."""
+    """`state` is open, full, failed or closed; `refused` counts refused events by field.
+
+    `full_since_us` is set while the disk is full. `wal_is_pinned`: a reader keeps the WAL beyond its cap.
+    """
 
     state: str
     head: int
     queued: int
     refused: dict[str, int]
+    full_since_us: int | None
+    wal_bytes: int
+    wal_is_pinned: bool
+    free_bytes: int
 
 
 class EventLog:
     """Keeps `eventlog.api.Log`. Made by `open_log`, ended by `close`."""
 
-    def __init__(self, writer: Database, log_reader: LogReader, clock: Clock, intake: Intake) -> None:
-        self.failed = asyncio.Event()
-        """Set when a commit failed; `failure` says why, and the process must end."""
+    def __init__(
+        self, writer: Database, log_reader: LogReader, clock: Clock, intake: Intake, mark: HeadMark, room: Room
+    ) -> None:
         self._writer = writer
         self._reader = log_reader
         self._clock = clock
         self._intake = intake
-        self._commits = commits.GroupCommit(writer, intake.next_seq - 1, self._advanced, self._has_failed)
-        self._beyond: list[tuple[int, asyncio.Future[int]]] = []
+        self._room = room
+        self._tail = Tail()
+        self._upkeep = Upkeep(writer, mark, room, clock, self._tail)
+        self._commits = commits.GroupCommit(writer, intake.next_seq - 1, self._upkeep, commits.INTERVAL_SECONDS)
+        self._upkeep.connect(self.head, self._record, self._commits.fail)
 
     @property
     def head(self) -> int:
         return self._commits.head
 
     @property
+    def failed(self) -> asyncio.Event:
+        """Set when a commit or checkpoint failed; `failure` says why, and the process must end."""
+        return self._upkeep.has_failed
+
+    @property
     def failure(self) -> LogFailedError | None:
         return self._commits.failure
 
+    @property
+    def writer(self) -> Database:
+        """The writing connection, for retention only."""
+        return self._writer
+
     def status(self) -> LogStatus:
-        return LogStatus(self._commits.state.value, self.head, self._commits.queued, dict(self._intake.refused))
+        return LogStatus(
+            state=self._commits.state.value,
+            head=self.head,
+            queued=self._commits.queued,
+            refused=dict(self._intake.refused),
+            full_since_us=self._upkeep.full_since_us,
+            wal_bytes=self._upkeep.wal_bytes,
+            wal_is_pinned=self._upkeep.pinned_wal_bytes > WAL_CAP_BYTES,
+            free_bytes=self._room.free_bytes(),
+        )
 
     async def append(self, batch: Sequence[Event]) -> range:
         """See `eventlog.api.Log.append`."""
         await self._commits.admit()
-        rows = self._intake.rows(batch, self._clock.now_us())
+        values = self._intake.values(batch, self._clock.now_us())
         end = self._intake.next_seq
-        if rows:
-            await self._commits.put(rows)
-        return range(end - len(rows), end)
+        if values:
+            await self._commits.put(values)
+        return range(end - len(batch), end)
 
     async def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> Page:
         """See `eventlog.api.Log.read`."""
@@ -85,75 +119,62 @@ class EventLog:
 
     async def wait_beyond(self, seq: int) -> int:
         """See `eventlog.api.Log.wait_beyond`."""
-        if self._commits.state in (commits.State.FAILED, commits.State.CLOSED):
+        if not self._commits.accepting:
             raise LogClosedError("the log is closed")
-        if self.head > seq:
-            return self.head
-        wake: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._beyond.append((seq, wake))
-        return await wake
+        return self.head if self.head > seq else await self._tail.wait_beyond(seq)
 
     async def start_recording(self, version: str) -> None:
-        """Put `service_started` on record, and a `feed_gap` when the run before has no stop on record."""
+        """Put `service_started` on record, and a `feed_gap` when the run before has no stop on record.
+
+        Keeps a reserve file on the disk from now on.
+        """
+        self._upkeep.keep_reserve()
         now_us = self._clock.now_us()
         started = Event("", now_us, ServiceStarted(version=version, pid=os.getpid()))
-        last_start = await self.latest("service_started", "")
-        last_stop = await self.latest("service_stopped", "")
+        last_start = await self._reader.last_of_kind("service_started")
+        last_stop = await self._reader.last_of_kind("service_stopped")
         if last_start is None or (last_stop is not None and last_stop.seq > last_start.seq):
             await self.append([started])
             return
         last = (await self.read(self.head - 1, 1)).events[0]
         from_us = min(last.recorded_us, now_us)
-        gap = Event("", from_us, FeedGap(from_us=from_us, to_us=now_us, reason="no stop on record before this start"))
+        logger.warning("the run before has no stop on record: a gap since its last event is recorded")
+        gap = Event("", from_us, FeedGap(from_us=from_us, to_us=now_us, reason="no_stop_on_record"))
         await self.append([started, gap])
 
     async def stop_recording(self, reason: str) -> None:
-        """Put `service_stopped` on record."""
-        await self.append([Event("", self._clock.now_us(), ServiceStopped(reason=reason))])
+        """Put `service_stopped` on record; not on a full disk or a failed log, where the next start records a gap."""
+        if self._commits.state is commits.State.OPEN:
+            await self.append([Event("", self._clock.now_us(), ServiceStopped(reason=reason))])
 
     async def close(self, reason: str = "closed") -> None:
-        """Commit what is queued, tell every waiter `reason`, checkpoint, close."""
+        """Commit what is queued, tell every waiter `reason`, close the files."""
         await self._commits.close()
-        self._dismiss(LogClosedError(f"the log is closed: {reason}"))
+        self._tail.dismiss(LogClosedError(f"the log is closed: {reason}"))
         await self._reader.close()
         await self._writer.close()
+        self._upkeep.close()
 
-    def _advanced(self, head: int) -> None:
-        still_waiting = []
-        for seq, wake in self._beyond:
-            if head <= seq:
-                still_waiting.append((seq, wake))
-            elif not wake.done():
-                wake.set_result(head)
-        self._beyond = still_waiting
-
-    def _has_failed(self) -> None:
-        self.failed.set()
-        self._dismiss(LogClosedError("the log has failed"))
-
-    def _dismiss(self, error: LogClosedError) -> None:
-        for _, wake in self._beyond:
-            if not wake.done():
-                wake.set_exception(error)
-        self._beyond = []
+    def _record(self, event: Event) -> None:
+        """Queue the log's own `event` without waiting for room in the queue."""
+        acknowledgement = self._commits.put(self._intake.values([event], self._clock.now_us()))
+        acknowledgement.add_done_callback(lambda done: done.exception())
 
 
-async def open_log(data_dir: Path, clock: Clock | None = None) -> EventLog:
+async def open_log(data_dir: Path, clock: Clock | None = None, reserve_bytes: int = RESERVE_BYTES) -> EventLog:
     """Open the log of `data_dir` for writing, creating both when missing.
 
-    The caller holds the directory's InstanceLock. Raises FormatError for a file of a newer or foreign format.
+    The caller holds the directory's InstanceLock. Raises FormatError for a newer or foreign file, DamagedLogError,
+    CorruptEventError or LostEventsError for a log that must not be written to.
     """
-    os.makedirs(data_dir, mode=0o700, exist_ok=True)
+    await asyncio.to_thread(data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
     writer = await database.open_writer(data_dir / LOG_FILE, "FULL")
+    mark = HeadMark(data_dir)
     try:
-        intake = await writer.run(_prepare)
+        intake = await writer.run(lambda connection: startup.prepare(connection, mark))
         log_reader = await open_log_reader(data_dir)
     except BaseException:
         await writer.close()
+        mark.close()
         raise
-    return EventLog(writer, log_reader, clock or SystemClock(), intake)
-
-
-def _prepare(connection: sqlite3.Connection) -> Intake:
-    schema.prepare(connection)
-    return Intake(queries.head(connection) + 1, queries.last_tick_times(connection))
+    return EventLog(writer, log_reader, clock or SystemClock(), intake, mark, Room(data_dir, reserve_bytes))

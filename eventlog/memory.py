@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Sequence
 
+from eventlog import codec
 from eventlog.api import Page
 from eventlog.clock import Clock, SystemClock
 from eventlog.errors import LogClosedError
@@ -28,12 +29,12 @@ class MemoryLog:
         """See `eventlog.api.Log.append`."""
         self._check_open()
         first = self._intake.next_seq
-        rows = self._intake.rows(batch, self._clock.now_us())
-        for seq, kind, ticker, ts_us, recorded_us, payload, _ in rows:
+        values = self._intake.values(batch, self._clock.now_us())
+        for seq, kind, ticker, ts_us, recorded_us, payload, _ in zip(*[iter(values)] * codec.WIDTH, strict=True):
             self._events.append(StoredEvent(seq, kind, ticker, ts_us, recorded_us, payload.encode()))
         async with self._moved:
             self._moved.notify_all()
-        return range(first, first + len(rows))
+        return range(first, first + len(batch))
 
     async def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> Page:
         """See `eventlog.api.Log.read`."""

@@ -50,6 +50,16 @@ def latest(connection: sqlite3.Connection, decoder: codec.RowDecoder, kind: str,
     return next(iter(decoder.decode(rows)), None)
 
 
+def last_of_kind(connection: sqlite3.Connection, decoder: codec.RowDecoder, kind: str) -> StoredEvent | None:
+    """The event of `kind` without a ticker that has the largest seq, whatever its time."""
+    rows = connection.execute(
+        f"SELECT {codec.COLUMNS} FROM events WHERE seq ="
+        f" (SELECT max(seq) FROM events WHERE ticker = '' AND kind = ? AND {_IS_OTHER})",
+        (kind,),
+    ).fetchall()
+    return next(iter(decoder.decode(rows)), None)
+
+
 def time_range(
     connection: sqlite3.Connection,
     decoder: codec.RowDecoder,

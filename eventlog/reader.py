@@ -33,6 +33,10 @@ class LogReader:
         """The event of `kind` and `ticker` with the largest time. Raises CorruptEventError."""
         return await self.database.run(lambda raw: queries.latest(raw, self._decoder, kind, ticker))
 
+    async def last_of_kind(self, kind: str) -> StoredEvent | None:
+        """The event of `kind` about the whole recording that was appended last. Raises CorruptEventError."""
+        return await self.database.run(lambda raw: queries.last_of_kind(raw, self._decoder, kind))
+
     async def read_range(
         self,
         ticker: str,

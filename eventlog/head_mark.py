@@ -1,0 +1,28 @@
+"""The last acknowledged seq, kept outside SQLite, so that a missing or truncated WAL cannot pass unnoticed.
+
+Written after every COMMIT and never fsynced: the kernel keeps it when the process is killed, and after a power cut it
+may be older than the log, never newer. So a mark beyond the log's head proves that the log has lost events.
+"""
+
+import os
+from pathlib import Path
+
+_MARK_FILE = "events.head"
+
+
+class HeadMark:
+    """An open mark file. Used on the writer's worker thread only."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._descriptor = os.open(data_dir / _MARK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def read(self) -> int:
+        """The marked seq, 0 when nothing readable is marked."""
+        text = os.pread(self._descriptor, 64, 0).strip()
+        return int(text) if text.isdigit() else 0
+
+    def write(self, seq: int) -> None:
+        os.pwrite(self._descriptor, b"%020d\n" % seq, 0)
+
+    def close(self) -> None:
+        os.close(self._descriptor)

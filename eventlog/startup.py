@@ -1,0 +1,63 @@
+"""What is looked at before a log is opened for writing. Nothing is written to a log that has lost something."""
+
+import sqlite3
+
+from loguru import logger
+
+from eventlog import codec, queries, schema, store
+from eventlog.errors import DamagedLogError, LostEventsError
+from eventlog.head_mark import HeadMark
+from eventlog.intake import Intake
+
+QUICK_CHECK_BYTES = 256 * 1024 * 1024
+"""Larger files are checked while recording already goes on: reading them takes longer than a restart may."""
+_TAIL_EVENTS = 1000
+_WAL_BYTES_AFTER_RESET = 16 * 1024 * 1024
+
+
+def prepare(connection: sqlite3.Connection, mark: HeadMark) -> Intake:
+    """Check and migrate the writer's connection and take up the numbering where it ended.
+
+    Raises FormatError, DamagedLogError, LostEventsError, CorruptEventError.
+    """
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_AFTER_RESET}")
+    version = schema.check(connection)
+    if version:
+        quick_check(connection, QUICK_CHECK_BYTES)
+    schema.prepare(connection)
+    head = queries.head(connection)
+    _check_tail(connection)
+    marked = mark.read()
+    if marked > head:
+        raise LostEventsError(head, marked)
+    mark.write(head)
+    store.checkpoint(connection)
+    logger.debug("log opened: head {}, SQLite {}", head, sqlite3.sqlite_version)
+    return Intake(head + 1, queries.last_tick_times(connection))
+
+
+def quick_check(connection: sqlite3.Connection, largest_bytes: int | None = None) -> bool:
+    """Run quick_check unless the file has more than `largest_bytes`; whether it ran. Raises DamagedLogError."""
+    pages = int(connection.execute("PRAGMA page_count").fetchone()[0])
+    page_bytes = int(connection.execute("PRAGMA page_size").fetchone()[0])
+    if largest_bytes is not None and pages * page_bytes > largest_bytes:
+        return False
+    try:
+        finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        raise DamagedLogError(str(error)) from error
+    finding = finding.decode() if isinstance(finding, bytes) else finding
+    if finding != "ok":
+        raise DamagedLogError(finding)
+    return True
+
+
+def _check_tail(connection: sqlite3.Connection) -> None:
+    """The CRCs of the last events: what a crash can have touched."""
+    select = f"SELECT {codec.COLUMNS} FROM events ORDER BY seq DESC LIMIT {_TAIL_EVENTS}"
+    codec.use_bytes(connection)
+    try:
+        codec.RowDecoder().decode(connection.execute(select).fetchall())
+    finally:
+        connection.text_factory = str
