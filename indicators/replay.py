@@ -1,0 +1,166 @@
+"""A rebuild: replaying the log into new tables beside the old ones, and swapping them in.
+
+Order: new tables; pages, while the projection goes on; under its lock the rest up to its checkpoint; one transaction
+that swaps. A crash before the last leaves the old tables, and the next start drops the new ones. A row whose shipped
+values are as before keeps its revision, so that the replicator sends only what differs.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import date, time
+from typing import Any
+
+import msgspec
+
+from eventlog.api import Log
+from eventlog.database import Database
+from eventlog.events import StoredEvent
+from indicators import comparison, pages, schema, store
+from indicators.definition import Definition
+from indicators.fold import Fold, Folded
+from indicators.store import Position
+from market import calendar
+
+Progress = Callable[[int, int | None], None]
+"""Called with (events replayed, events in all)."""
+
+SUFFIX = "_rebuilt"
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What is replayed: ticks at or after `from_us`, of `ticker` when given."""
+
+    from_us: int = 0
+    ticker: str | None = None
+
+    def sql(self) -> tuple[str, tuple[Any, ...]]:
+        """A WHERE clause for `indicators` and `bars`, and its values."""
+        if self.ticker is None:
+            return "ts_us >= ?", (self.from_us,)
+        return "ts_us >= ? AND ticker = ?", (self.from_us, self.ticker)
+
+
+EVERYTHING = Scope()
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """`changed` rows differ from before or are new and are sent again, `removed` rows are no longer given."""
+
+    events: int
+    rows: int
+    changed: int
+    removed: int
+    through_seq: int
+
+
+def no_progress(done: int, total: int | None) -> None:
+    """Progress that nobody watches."""
+
+
+def scope_from(day: date | None, ticker: str | None) -> Scope:
+    """The scope of `rebuild --from DAY --ticker TICKER`. No session spans two ET days, so a day is a clean start."""
+    return Scope(0 if day is None else calendar.eastern_us(day, time(0)), ticker)
+
+
+def discard(connection: sqlite3.Connection) -> None:
+    """Drop what a rebuild that did not end has left."""
+    schema.drop_tables(connection, SUFFIX)
+
+
+class Replay:
+    """One replay of the log. Nothing is visible before `swap`.
+
+    `replace_all` drops whatever rows there are, also those that the log cannot give any more.
+    """
+
+    def __init__(self, log: Log, state: Database, definition: Definition, scope: Scope, replace_all: bool) -> None:
+        self.through = 0
+        self._log = log
+        self._state = state
+        self._definition = definition
+        self._scope = scope
+        self._replace_all = replace_all
+        self._fold = Fold(definition)
+        self._old = comparison.OldRows(definition.shipped)
+        self._events = self._rows = self._changed = 0
+
+    async def begin(self) -> None:
+        """Make the new tables."""
+        await self._state.transaction(self._prepare)
+        first = await self._log.read(0, 1)
+        if first.events and first.events[0].seq > 1:
+            # The day of the first event was pruned in part and cannot be replayed: begin with the first whole one.
+            midnight_us = calendar.next_session(first.events[0].ts_us, "all").open_us
+            self._scope = msgspec.structs.replace(self._scope, from_us=max(self._scope.from_us, midnight_us))
+
+    async def replay_page(self, target: int) -> None:
+        """Fold and write the next page of the log, not beyond the seq `target`.
+
+        Raises CorruptEventError or ProjectionError; `through` then tells what was replayed.
+        """
+        page = await pages.read(self._log, self.through, min(pages.SIZE, target - self.through))
+        events = [event for event in page.events if event.seq <= target and self._wanted(event)]
+        folded = self._fold.page(events)
+        if events:
+            await self._state.transaction(lambda connection: self._write(connection, folded))
+        self._events += len(events)
+        self.through = min(page.through_seq, target)
+
+    async def swap(self) -> Summary:
+        """Put the new rows in the place of the old ones, with the states and the checkpoint that go with them."""
+        removed = await self._state.transaction(self._swap)
+        return Summary(self._events, self._rows, self._changed, removed, self.through)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        discard(connection)
+        schema.create_tables(connection, SUFFIX)
+        self._old.prepare(connection)
+
+    def _wanted(self, event: StoredEvent) -> bool:
+        return event.ts_us >= self._scope.from_us and self._scope.ticker in (None, event.ticker)
+
+    def _write(self, connection: sqlite3.Connection, folded: Folded) -> None:
+        revisions = self._old.revisions(connection, folded.rows)
+        rows = []
+        for row, revision in zip(folded.rows, revisions, strict=True):
+            if revision is not None:
+                rows.append((revision, *row))
+                continue
+            # Numbered at the swap, above what the projection gives out meanwhile.
+            self._changed += 1
+            rows.append((-self._changed, *row))
+        self._rows += len(rows)
+        store.write_rows(connection, rows, SUFFIX)
+        store.write_bars(connection, folded, SUFFIX)
+
+    def _swap(self, connection: sqlite3.Connection) -> int:
+        position = store.position(connection)
+        assert position is not None
+        where, values = self._scope.sql()
+        before = connection.execute(f"SELECT count(*) FROM indicators WHERE {where}", values).fetchone()[0]
+        connection.execute(
+            f"UPDATE indicators{SUFFIX} SET revision = ? - revision WHERE revision < 0", (position.revision,)
+        )
+        if self._replace_all or self._scope == EVERYTHING:
+            self._rename(connection)
+        else:
+            self._replace_scope(connection, where, values)
+        store.write_states(connection, self._fold.states())
+        revision = position.revision + self._changed
+        store.move(connection, Position(self._definition.stored(), self.through, revision))
+        return int(before) - self._old.found
+
+    def _rename(self, connection: sqlite3.Connection) -> None:
+        schema.drop_views(connection)
+        schema.drop_tables(connection)
+        connection.execute(f"ALTER TABLE indicators{SUFFIX} RENAME TO indicators")
+        connection.execute(f"ALTER TABLE bars{SUFFIX} RENAME TO bars")
+        schema.create_views(connection)
+        connection.execute("DELETE FROM projection_tickers")
+
+    @staticmethod
+    def _replace_scope(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> None:
+        for table in ("indicators", "bars"):
+            connection.execute(f"DELETE FROM {table} WHERE {where}", values)
+            connection.execute(f"INSERT INTO {table} SELECT * FROM {table}{SUFFIX}")
+        discard(connection)
