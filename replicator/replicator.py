@@ -29,7 +29,7 @@ class Options:
 
     batch_size: int = 1
     batch_interval_seconds: float = 1.0
-    tables: tuple[tables.TableSpec, ...] = tables.TABLES
+    shipped: tuple[tables.TableSpec, ...] = tables.TABLES
     clock: Clock = field(default_factory=SystemClock)
     seed: int | None = None
 
@@ -43,6 +43,10 @@ class _Desk:
         self.head_before = 0
         self.not_before = 0.0
         self.task: asyncio.Task[SyncResult] | None = None
+
+    @property
+    def under_way(self) -> bool:
+        return self.task is not None and not self.task.done()
 
 
 class Replicator:
@@ -68,7 +72,7 @@ class Replicator:
                     randomness,
                 )
             )
-            for table in self.options.tables
+            for table in self.options.shipped
         }
         self._woken = asyncio.Event()
         self._draining = False
@@ -97,7 +101,11 @@ class Replicator:
             await self.summary.save()
             self._mark("streaming_metrics")
         now = time.monotonic()
-        tasks = [self._flush(desk) for desk in self._desks.values() if self._unsent(desk) and now >= desk.not_before]
+        tasks = [
+            self._flush(desk)
+            for desk in self._desks.values()
+            if desk.under_way or (self._unsent(desk) and now >= desk.not_before)
+        ]
         if tasks:
             done, _ = await asyncio.wait(tasks, timeout=self.options.batch_interval_seconds)
             for task in done:
