@@ -1,16 +1,60 @@
 -- New public tables get no API grants by themselves, the service role's included: each one is granted here by name.
--- Nothing is left to PUBLIC.
+-- Functions and types are granted where they are made. Nothing is left to PUBLIC.
 
 grant usage on schema public to anon, authenticated, service_role;
 
 revoke all on table
-public.equity_data, public.indicators, public.option_prices, public.streaming_metrics, public.equity_data_stats
+public.equity_data, public.indicators, public.option_prices, public.streaming_metrics, public.stream_gaps,
+public.equity_data_stats, public.bars_1m
 from public, anon, authenticated, service_role;
 
 grant select on table
-public.equity_data, public.indicators, public.option_prices, public.streaming_metrics, public.equity_data_stats
+public.equity_data, public.indicators, public.option_prices, public.streaming_metrics, public.stream_gaps,
+public.equity_data_stats, public.bars_1m
 to anon, authenticated, service_role;
 
 grant insert, update, delete on table
-public.equity_data, public.indicators, public.option_prices, public.streaming_metrics
+public.equity_data, public.indicators, public.option_prices, public.streaming_metrics, public.stream_gaps
 to service_role;
+
+-- The sequences behind the surrogate keys of an older schema.
+do $$
+declare
+    found record;
+begin
+    for found in
+        select sequences.oid::regclass as name from pg_catalog.pg_class as sequences
+        inner join pg_catalog.pg_depend as owners on sequences.oid = owners.objid and owners.deptype in ('a', 'i')
+        where
+            sequences.relkind = 'S'
+            and owners.refobjid in (
+                'public.equity_data'::regclass, 'public.indicators'::regclass, 'public.option_prices'::regclass,
+                'public.streaming_metrics'::regclass
+            )
+    loop
+        execute format('revoke all on sequence %s from public, anon, authenticated', found.name);
+        execute format('grant usage on sequence %s to service_role', found.name);
+    end loop;
+end;
+$$;
+
+-- An index over exactly the leading columns of a unique key is paid for twice.
+do $$
+declare
+    found record;
+begin
+    for found in
+        select spare.indexrelid::regclass as name from pg_catalog.pg_index as spare
+        inner join pg_catalog.pg_index as kept on spare.indrelid = kept.indrelid and kept.indisunique
+        where
+            not spare.indisunique and spare.indpred is null and spare.indexprs is null
+            and spare.indrelid in (
+                'public.equity_data'::regclass, 'public.indicators'::regclass, 'public.option_prices'::regclass,
+                'public.streaming_metrics'::regclass
+            )
+            and (kept.indkey::text || ' ') like (spare.indkey::text || ' %')
+    loop
+        execute format('drop index if exists %s', found.name);
+    end loop;
+end;
+$$;

@@ -1,0 +1,53 @@
+-- Prices carry up to four decimals (225.8435), which DECIMAL(10,2) rounds away; means and greeks are binary fractions,
+-- which any decimal would round: they become double precision, so that the database holds what was computed, bit for bit.
+-- Nothing is altered that has its type already: an ALTER rewrites the table under an exclusive lock.
+
+create or replace function pg_temp.retype(table_name text, column_name text, wanted text) returns void
+language plpgsql
+as $$
+begin
+    if exists (
+        select from pg_catalog.pg_attribute
+        where
+            attrelid = format('public.%I', table_name)::regclass and attname = column_name
+            and format_type(atttypid, atttypmod) <> wanted
+    ) then
+        execute format('alter table public.%I alter column %I type %s', table_name, column_name, wanted);
+    end if;
+end;
+$$;
+
+-- The materialized view reads equity_data.price and so forbids the change: it is taken away and put back as it was.
+do $$
+declare
+    definition text := pg_get_viewdef('public.equity_data_stats'::regclass);
+begin
+    if exists (
+        select from pg_catalog.pg_attribute
+        where
+            attrelid = 'public.equity_data'::regclass and attname = 'price'
+            and format_type(atttypid, atttypmod) <> 'numeric(14,4)'
+    ) then
+        drop materialized view public.equity_data_stats;
+        perform pg_temp.retype('equity_data', 'price', 'numeric(14,4)');
+        execute 'create materialized view public.equity_data_stats as ' || definition;
+        create unique index equity_data_stats_key on public.equity_data_stats (ticker, trading_day);
+    end if;
+end;
+$$;
+
+select pg_temp.retype('equity_data', 'volume', 'bigint');
+
+select pg_temp.retype('indicators', columns.name, 'double precision')
+from unnest(array['sma9', 'vwap']) as columns (name);
+
+select pg_temp.retype('option_prices', columns.name, 'numeric(14,4)')
+from unnest(array['strike_price', 'last_price', 'bid', 'ask']) as columns (name);
+
+select pg_temp.retype('option_prices', columns.name, 'double precision')
+from unnest(array['delta', 'gamma', 'theta', 'vega', 'implied_volatility']) as columns (name);
+
+select pg_temp.retype('option_prices', columns.name, 'bigint')
+from unnest(array['volume', 'open_interest']) as columns (name);
+
+drop function pg_temp.retype(text, text, text);
