@@ -4,6 +4,7 @@ from eventlog.clock import Clock
 from eventlog.database import Database
 from eventlog.errors import UsageError
 from eventlog.log import EventLog
+from feed import options as feed_options
 from feed.feed import Feed
 from feed.schwab import Source
 from indicators.definition import Definition
@@ -37,4 +38,12 @@ def _sink(settings: Settings) -> Sink:
 
 def feed(settings: Settings, log: EventLog, source: Source, clock: Clock) -> Feed:
     """The feed of STREAM_TICKER from `source`."""
-    raise NotImplementedError
+    options = feed_options.Options(
+        tickers=settings.stream_ticker,
+        session=settings.session,
+        skip_market_hours=settings.skip_market_hours,
+        options_0dte=settings.options_0dte,
+        options_strikes=settings.options_strikes,
+        option_symbols=settings.option_symbols,
+    )
+    return Feed(log, source, options, clock)

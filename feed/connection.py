@@ -1,0 +1,248 @@
+"""One connection, from login to its end: subscribe in full, read, and doubt the silence."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+from loguru import logger
+
+from eventlog.clock import Clock
+from eventlog.events import EquityTick
+from feed import errors
+from feed.appender import Appender
+from feed.contracts import Contracts
+from feed.intake import Intake
+from feed.options import Options
+from feed.pulse import Pulses
+from feed.schwab import Client, Stream, Tap
+from feed.status import Status
+from market import calendar
+from market.calendar import SessionKind
+
+SYMBOL_LIMIT = 19
+MAX_GARBAGE_IN_A_ROW = 20
+SILENT_TICKER_SECONDS = 15.0
+
+
+class Connection:
+    """`run` returns when `until` is set; every other end is a ConnectionEndedError."""
+
+    def __init__(
+        self,
+        client: Client,
+        options: Options,
+        contracts: Contracts,
+        intake: Intake,
+        appender: Appender,
+        status: Status,
+        clock: Clock,
+        tap: Tap | None = None,
+    ) -> None:
+        self._client = client
+        self._options = options
+        self._watch = options.watch
+        self._contracts = contracts
+        self._intake = intake
+        self._appender = appender
+        self._status = status
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._inbox: deque[tuple[Callable[[dict[str, Any], int], list[Any]], dict[str, Any]]] = deque()
+        self._notices: deque[dict[str, Any]] = deque()
+        self._pulses = Pulses()
+        self._last_frame_at = self._loop.time()
+        self._healthy_us = 0
+        self._resubscribed_at: float | None = None
+        self._stream: Stream = client.stream(
+            lambda message: self._inbox.append((intake.take_equities, message)),
+            lambda message: self._inbox.append((intake.take_options, message)),
+            self._notices.append,
+            tap,
+        )
+
+    async def run(self, until: asyncio.Event, on_healthy: Callable[[], Awaitable[None]]) -> None:
+        """Log in, subscribe, call `on_healthy`, then stream."""
+        try:
+            await self._open()
+            self._healthy_us = self._clock.now_us()
+            await on_healthy()
+            await self._until_first_end(self._read(), self._guard(), self._follow_options(), _wait(until))
+        finally:
+            self._status.connected = False
+            await self._stream.close()
+
+    async def _open(self) -> None:
+        try:
+            async with asyncio.timeout(self._watch.connect_seconds):
+                await self._stream.login()
+                self._status.refused_tickers = await self._subscribe(
+                    self._stream.subscribe_equities, self._options.tickers
+                )
+                if symbols := self._contracts.chosen():
+                    self._status.refused_tickers += await self._subscribe(self._stream.subscribe_options, symbols)
+                    self._contracts.are_subscribed = True
+        except TimeoutError:
+            raise errors.UnreachableError("login and subscription took too long") from None
+        self._last_frame_at = self._loop.time()
+
+    async def _subscribe(self, subscribe: Callable[[Sequence[str]], Awaitable[None]], keys: Sequence[str]) -> list[str]:
+        """Subscribe to as many leading `keys` as Schwab accepts, and return the others.
+
+        The limit is found by bisection: it counts everything of the user, so that 500 cannot be relied on.
+        """
+        try:
+            await subscribe(keys)
+            return []
+        except errors.StreamerCodeError as error:
+            if error.code != SYMBOL_LIMIT or len(keys) == 1:
+                raise
+        accepted, refused = 0, len(keys)
+        while refused - accepted > 1:
+            middle = (accepted + refused) // 2
+            try:
+                await subscribe(keys[:middle])
+                accepted = middle
+            except errors.StreamerCodeError as error:
+                if error.code != SYMBOL_LIMIT:
+                    raise
+                refused = middle
+        if accepted == 0:
+            raise errors.StreamerCodeError(SYMBOL_LIMIT, "not a single ticker is accepted", "SUBS")
+        over = list(keys[accepted:])
+        logger.bind(event="feed.symbol_limit", tickers=over).error(
+            "over Schwab's symbol limit, not recorded: {}", ", ".join(over)
+        )
+        return over
+
+    async def _until_first_end(self, *ways: Coroutine[Any, Any, None]) -> None:
+        tasks = [asyncio.create_task(way) for way in ways]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self) -> None:
+        garbage_in_a_row = 0
+        while True:
+            try:
+                await self._stream.next_frame()
+                garbage_in_a_row = 0
+            except errors.GarbageFrameError as error:
+                garbage_in_a_row += 1
+                self._garbage(error, garbage_in_a_row)
+            self._take_frame()
+            if self._appender.is_full:
+                await self._appender.room()
+
+    def _take_frame(self) -> None:
+        received_us = self._clock.now_us()
+        now = self._last_frame_at = self._loop.time()
+        self._status.last_frame_us = received_us
+        self._intake.counters.frames += 1
+        while self._inbox:
+            take, message = self._inbox.popleft()
+            try:
+                events = take(message, received_us)
+            except (KeyError, TypeError) as error:
+                self._garbage(error, 1)
+                continue
+            self._appender.add(events)
+            for event in events:
+                if type(event.payload) is EquityTick:
+                    self._pulses.beat(event.ticker, now)
+        while self._notices:
+            _heed(self._notices.popleft())
+
+    def _garbage(self, error: Exception, in_a_row: int) -> None:
+        self._intake.counters.garbage += 1
+        logger.bind(event="feed.garbage").warning("{}; the stream goes on", error)
+        if in_a_row >= MAX_GARBAGE_IN_A_ROW:
+            raise errors.ProtocolError(f"{in_a_row} unreadable frames in a row")
+
+    async def _guard(self) -> None:
+        """The watchdog: a half-open socket never fails by itself, and a stream may live while a ticker has died."""
+        interval = min(
+            self._watch.poll_seconds, self._watch.dead_after_seconds / 4, self._watch.stale_after_seconds / 4
+        )
+        while True:
+            await asyncio.sleep(interval)
+            now = self._loop.time()
+            if self._appender.is_full:
+                # The socket is not read on purpose: this silence is our own.
+                self._last_frame_at = now
+            if now - self._last_frame_at >= self._watch.dead_after_seconds:
+                raise errors.SilentStreamError(f"no frame for {self._watch.dead_after_seconds:g} s")
+            self._look_for_silent_tickers()
+            await self._look_for_stale_tickers(now)
+
+    def _look_for_silent_tickers(self) -> None:
+        if self._clock.now_us() - self._healthy_us < SILENT_TICKER_SECONDS * 1_000_000:
+            return
+        silent = [ticker for ticker in self._options.tickers if not self._intake.equity(ticker).has_data]
+        if silent != self._status.silent_tickers:
+            self._status.silent_tickers = silent
+            if silent:
+                logger.bind(event="feed.silent_tickers", tickers=silent).warning(
+                    "Schwab has sent nothing for {}: is the symbol right?", ", ".join(silent)
+                )
+
+    async def _look_for_stale_tickers(self, now: float) -> None:
+        """Warn and subscribe anew; when that did not help in the same time again, reconnect."""
+        stale = self._stale_tickers(now)
+        self._status.suspicious_tickers = stale
+        if not stale:
+            self._resubscribed_at = None
+        elif self._resubscribed_at is None:
+            self._resubscribed_at = now
+            logger.bind(event="feed.stale", tickers=stale).warning(
+                "no tick of {} for {:g} s in the session: subscribing anew",
+                ", ".join(stale),
+                self._watch.stale_after_seconds,
+            )
+            async with asyncio.timeout(self._watch.connect_seconds):
+                await self._subscribe(self._stream.subscribe_equities, self._options.tickers)
+        elif now - self._resubscribed_at >= self._watch.stale_after_seconds:
+            raise errors.StaleTickerError(f"no tick of {', '.join(stale)} although subscribed anew")
+
+    def _stale_tickers(self, now: float) -> list[str]:
+        kind: SessionKind = "extended" if self._options.session == "extended" else "regular"
+        if calendar.session_at(self._clock.now_us(), kind) is None:
+            return []
+        stale = self._pulses.stale(now, self._watch.stale_after_seconds)
+        return [ticker for ticker in stale if self._intake.equity(ticker).is_trading]
+
+    async def _follow_options(self) -> None:
+        """Choose contracts as the money moves. A failure costs options only, never the stream of equities."""
+        while True:
+            try:
+                added = await self._contracts.update(self._client, self._intake, self._clock.now_us())
+                if added:
+                    await self._add_options(added)
+            except (errors.ConnectionEndedError, ValueError) as error:
+                logger.bind(event="feed.options").warning("no option contracts were added: {}", error)
+            await asyncio.sleep(self._watch.poll_seconds)
+
+    async def _add_options(self, added: list[str]) -> None:
+        if self._contracts.are_subscribed:
+            refused = await self._subscribe(self._stream.add_options, added)
+        else:
+            refused = await self._subscribe(self._stream.subscribe_options, self._contracts.chosen())
+            self._contracts.are_subscribed = True
+        self._status.refused_tickers += refused
+
+
+def _heed(notice: dict[str, Any]) -> None:
+    """Raise for an ADMIN notification: codes 12 and 30 announce that the socket is about to close."""
+    content = notice.get("content")
+    code = content.get("code") if isinstance(content, dict) else None
+    if isinstance(code, int) and code != 0:
+        raise errors.StreamerCodeError(code, str(content.get("msg", ""))[:200] if isinstance(content, dict) else "")
+
+
+async def _wait(until: asyncio.Event) -> None:
+    await until.wait()

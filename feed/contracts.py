@@ -1,0 +1,46 @@
+"""The option contracts of a session: explicit ones, and those near the money of each ticker's next expiry."""
+
+from datetime import date, timedelta
+
+from feed.chain import MAX_DAYS_TO_EXPIRY, Chain, parse_chain
+from feed.intake import Intake
+from feed.schwab import Client
+from market import calendar
+
+
+class Contracts:
+    """What to stream of options. It outlives connections, so that the same contracts are restored after one ended."""
+
+    def __init__(self, tickers: tuple[str, ...], symbols: tuple[str, ...], with_chains: bool, strikes: int) -> None:
+        self.are_subscribed = False
+        self._tickers = tickers if with_chains else ()
+        self._symbols = symbols
+        self._strikes = strikes
+        self._day: date | None = None
+        self._chains: dict[str, Chain] = {}
+
+    @property
+    def underlyings(self) -> tuple[str, ...]:
+        """The tickers whose chains are followed."""
+        return self._tickers
+
+    def chosen(self) -> list[str]:
+        """Everything to be subscribed."""
+        near = (symbol for chain in self._chains.values() for symbol in chain.chosen)
+        return list(dict.fromkeys([*self._symbols, *near]))
+
+    async def update(self, client: Client, intake: Intake, now_us: int) -> list[str]:
+        """Ask for chains that are missing this ET day, follow the money, and return what is new.
+
+        Raises a ConnectionEndedError or ValueError when a chain cannot be had; ask again later.
+        """
+        today = calendar.trading_day(now_us)
+        if today != self._day:
+            self._day, self._chains, self.are_subscribed = today, {}, False
+        added: list[str] = []
+        for ticker in self._tickers:
+            if ticker not in self._chains:
+                answer = await client.option_chain(ticker, today, today + timedelta(days=MAX_DAYS_TO_EXPIRY))
+                self._chains[ticker] = parse_chain(answer, today)
+            added += self._chains[ticker].follow(intake.equity(ticker).price, self._strikes)
+        return added

@@ -1,0 +1,63 @@
+"""What can go wrong between Schwab and the log. The feed survives all of these but a `UsageError`."""
+
+from eventlog.errors import TicktapeError, UsageError
+
+
+class FeedError(TicktapeError):
+    """Root of the feed's errors."""
+
+
+class TapeError(UsageError):
+    """A tape, recording or scenario cannot be played; the message names file and line."""
+
+
+class ConnectionEndedError(FeedError):
+    """A connection ended, or never came about. The message is the reason that a `feed_gap` records."""
+
+
+class StreamClosedError(ConnectionEndedError):
+    """The socket was closed. `code` is the WebSocket close code, 1006 when there was none."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(f"stream closed ({code}{': ' + reason if reason else ''})")
+        self.code = code
+
+
+class StreamerCodeError(ConnectionEndedError):
+    """The streamer refused a request, or gave notice, with one of its codes."""
+
+    def __init__(self, code: int, message: str, request: str = "") -> None:
+        super().__init__(
+            f"streamer code {code}{' to ' + request if request else ''}{': ' + message if message else ''}"
+        )
+        self.code = code
+
+
+class SilentStreamError(ConnectionEndedError):
+    """No frame, heartbeats included, for longer than the watchdog allows."""
+
+
+class StaleTickerError(ConnectionEndedError):
+    """A liquid ticker stayed without ticks although it was subscribed anew."""
+
+
+class UnreachableError(ConnectionEndedError):
+    """Schwab cannot be reached or answers with an error: try again later."""
+
+
+class ProtocolError(ConnectionEndedError):
+    """Schwab sent something that is not its protocol, too often to go on."""
+
+
+class LoginNeededError(ConnectionEndedError):
+    """No valid refresh token: a person must run `ticktape login`."""
+
+
+class GarbageFrameError(FeedError):
+    """One frame could not be read; the stream goes on."""
+
+
+class LoginFailedError(FeedError):
+    """The interactive login failed. The message says what is wrong and what to do."""
+
+    exit_code = 2

@@ -1,0 +1,67 @@
+"""The exchange's token endpoint: authorization codes, refresh tokens, and both of them expiring on request."""
+
+import secrets
+from typing import Any
+
+from aiohttp import web
+
+ACCESS_SECONDS = 1800
+
+
+class Tokens:
+    """Which tokens are accepted. Until `is_strict` is set, every access token is."""
+
+    def __init__(self) -> None:
+        self.is_strict = False
+        self.access_tokens: set[str] = set()
+        self.refresh_tokens: set[str] = set()
+        self.codes: set[str] = set()
+        self.refreshes = 0
+        self.failing_with: int | None = None
+
+    def is_valid(self, access_token: str) -> bool:
+        """Whether REST calls and LOGIN accept it."""
+        return not self.is_strict or access_token in self.access_tokens
+
+    def issue(self) -> dict[str, Any]:
+        """A new pair, accepted from now on."""
+        access_token, refresh_token = f"access-{secrets.token_hex(8)}", f"refresh-{secrets.token_hex(8)}"
+        self.access_tokens.add(access_token)
+        self.refresh_tokens.add(refresh_token)
+        return self._pair(access_token, refresh_token)
+
+    def expire_access(self) -> None:
+        """Every access token is refused from now on; refresh tokens still work."""
+        self.is_strict = True
+        self.access_tokens.clear()
+
+    def expire_refresh(self) -> None:
+        """Every token is refused from now on: a person must log in."""
+        self.expire_access()
+        self.refresh_tokens.clear()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """POST /v1/oauth/token."""
+        if self.failing_with is not None:
+            return web.json_response({"error": "server_error"}, status=self.failing_with)
+        form = await request.post()
+        if form.get("grant_type") == "authorization_code" and str(form.get("code")) in self.codes:
+            self.codes.discard(str(form.get("code")))
+            return web.json_response(self.issue())
+        refresh_token = str(form.get("refresh_token"))
+        if form.get("grant_type") == "refresh_token" and (not self.is_strict or refresh_token in self.refresh_tokens):
+            self.refreshes += 1
+            access_token = f"access-{secrets.token_hex(8)}"
+            self.access_tokens.add(access_token)
+            return web.json_response(self._pair(access_token, refresh_token))
+        return web.json_response({"error": "invalid_grant", "error_description": "scripted"}, status=400)
+
+    def _pair(self, access_token: str, refresh_token: str) -> dict[str, Any]:
+        return {
+            "access_token": access_token,
+            "refresh_token": refresh_token,
+            "token_type": "Bearer",
+            "scope": "api",
+            "expires_in": ACCESS_SECONDS,
+            "id_token": "simulated",
+        }

@@ -1,0 +1,206 @@
+"""The feed: connected whenever the market is open, for as long as the process lives, with every hole on record."""
+
+import asyncio
+import contextlib
+import random
+
+from loguru import logger
+
+from eventlog.clock import Clock, SystemClock
+from eventlog.events import Event, FeedConnected
+from feed import errors, recovery
+from feed.appender import Appender
+from feed.connection import Connection
+from feed.contracts import Contracts
+from feed.holes import Holes
+from feed.hours import Hours
+from feed.intake import Intake
+from feed.keeper import TokenKeeper
+from feed.market_hours import MarketHours
+from feed.options import Options
+from feed.policy import Attempts, Step
+from feed.recovery import History
+from feed.schwab import Client, Source, Tap
+from feed.status import Status
+
+LOGIN_RETRY_SECONDS = 900.0
+
+
+class Feed:
+    """Streams `options.tickers` from `source` into `log`. `status` tells how it goes."""
+
+    def __init__(
+        self,
+        log: History,
+        source: Source,
+        options: Options,
+        clock: Clock | None = None,
+        tap: Tap | None = None,
+        dice: random.Random | None = None,
+    ) -> None:
+        self._log = log
+        self._source = source
+        self._options = options
+        self._watch = options.watch
+        self._clock = clock or SystemClock()
+        self._tap = tap
+        self._intake = Intake()
+        self._appender = Appender(log)
+        self._hours = Hours(options.session, always=options.skip_market_hours)
+        self._market_hours = MarketHours(self._hours, source)
+        self._attempts = Attempts(self._watch, dice or random.Random())
+        self._contracts = Contracts(
+            options.tickers, options.option_symbols, options.options_0dte, options.options_strikes
+        )
+        self.status = Status(counters=self._intake.counters, last_tick_us=self._intake.last_tick_us)
+        self._tokens = TokenKeeper(source, self.status)
+        self._holes = Holes(log, source, options.tickers, self._hours, self._appender, self._clock, self.status)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Stream until `stop` is set, then make everything received durable. Raises only what the log raises."""
+        await self._recover()
+        appending = asyncio.create_task(self._appender.run())
+        streaming = asyncio.create_task(self._stream_for_ever(stop))
+        backfilling = asyncio.create_task(self._holes.backfill_for_ever(self._watch.poll_seconds))
+        try:
+            await asyncio.wait([appending, streaming], return_when=asyncio.FIRST_COMPLETED)
+            if appending.done():
+                appending.result()
+            streaming.result()
+            draining = asyncio.create_task(self._appender.drained())
+            await asyncio.wait([appending, draining], return_when=asyncio.FIRST_COMPLETED)
+            if appending.done():
+                appending.result()
+        finally:
+            for task in (appending, streaming, backfilling):
+                task.cancel()
+            await asyncio.gather(appending, streaming, backfilling, return_exceptions=True)
+            self.status.state = "stopped"
+
+    async def _recover(self) -> None:
+        now_us = self._clock.now_us()
+        await recovery.recover_equities(self._log, self._intake, self._options.tickers)
+        for underlying in self._option_underlyings():
+            await recovery.recover_options(self._log, self._intake, underlying, now_us)
+        await self._holes.recover()
+
+    def _option_underlyings(self) -> set[str]:
+        explicit = {self._intake.option(symbol).underlying for symbol in self._options.option_symbols}
+        return explicit | set(self._contracts.underlyings)
+
+    async def _stream_for_ever(self, stop: asyncio.Event) -> None:
+        refresh_token = False
+        while not stop.is_set():
+            if not await self._await_session(stop):
+                break
+            stamp = self._source.token_stamp()
+            try:
+                await self._stream_once(stop, refresh_token)
+                refresh_token = False
+            except errors.ConnectionEndedError as error:
+                step = self._after(error)
+                refresh_token = step.refresh_token
+                await self._wait(step, stamp, stop)
+        self._holes.close()
+
+    async def _await_session(self, stop: asyncio.Event) -> bool:
+        """Wait until there is a session to stream. False when asked to stop."""
+        told_us: int | None = None
+        while not stop.is_set():
+            now_us = self._clock.now_us()
+            await self._market_hours.ask(now_us)
+            self._tokens.look()
+            if self._hours.session_to_stream(now_us) is not None:
+                self.status.next_open_us = None
+                return True
+            self._holes.close()
+            self.status.state = "waiting_for_session"
+            self.status.next_open_us = self._hours.next_session(now_us).open_us
+            if told_us != self.status.next_open_us:
+                told_us = self.status.next_open_us
+                logger.bind(event="feed.closed", next_open_us=told_us).info(
+                    "market closed; it opens next at {}", told_us
+                )
+            await _wait_for(stop, self._watch.poll_seconds)
+        return False
+
+    async def _stream_once(self, stop: asyncio.Event, refresh_token: bool) -> None:
+        self.status.state = "connecting"
+        self.status.connections += 1
+        self._holes.attempt()
+        client = self._source.client()
+        try:
+            if refresh_token:
+                await client.refresh_token()
+            await self._stream_from(client, stop)
+        finally:
+            await client.close()
+
+    async def _stream_from(self, client: Client, stop: asyncio.Event) -> None:
+        self._contracts.are_subscribed = False
+        connection = Connection(
+            client, self._options, self._contracts, self._intake, self._appender, self.status, self._clock, self._tap
+        )
+        until = asyncio.Event()
+        ending = asyncio.create_task(self._end_of_session(stop, until))
+        try:
+            await connection.run(until, self._healthy)
+            self._holes.session_over()
+        finally:
+            ending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ending
+
+    async def _end_of_session(self, stop: asyncio.Event, until: asyncio.Event) -> None:
+        """Set `until` when the connection is no longer wanted; meanwhile look after what wants a look now and then."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while not stop.is_set():
+            if self._hours.session_to_stream(self._clock.now_us()) is None:
+                break
+            if self.status.connected and loop.time() - began >= self._watch.stable_after_seconds:
+                self._attempts.good()
+            self._tokens.look()
+            await _wait_for(stop, self._watch.poll_seconds)
+        until.set()
+
+    async def _healthy(self) -> None:
+        """Everything is subscribed: close the hole, then say so, in this order on record."""
+        self._attempts.accepted()
+        self._holes.close()
+        tickers = [ticker for ticker in self._options.tickers if ticker not in self.status.refused_tickers]
+        connected = FeedConnected(tickers=tickers + self._contracts.chosen())
+        self._appender.add([Event("", self._clock.now_us(), connected)])
+        self.status.state, self.status.connected = "streaming", True
+        self.status.alarm = self.status.last_error = None
+        logger.bind(event="feed.connected", tickers=len(tickers)).info("streaming {} tickers", len(tickers))
+
+    def _after(self, error: errors.ConnectionEndedError) -> Step:
+        step = self._attempts.after(error)
+        self._holes.open(str(error))
+        self.status.reconnects += 1
+        self.status.state, self.status.last_error, self.status.alarm = step.state, str(error), step.alarm
+        log = logger.bind(event="feed.ended", state=step.state)
+        log.log(
+            "ERROR" if step.alarm else "WARNING", "{}; next attempt in {:.1f} s", step.alarm or error, step.wait_seconds
+        )
+        return step
+
+    async def _wait(self, step: Step, stamp: object, stop: asyncio.Event) -> None:
+        """Wait as `step` says. Where a login is needed: until there is another token file, with a try now and then."""
+        if step.state != "login_needed":
+            await _wait_for(stop, step.wait_seconds)
+            return
+        deadline = asyncio.get_running_loop().time() + LOGIN_RETRY_SECONDS
+        while (
+            not stop.is_set() and self._source.token_stamp() == stamp and asyncio.get_running_loop().time() < deadline
+        ):
+            self._tokens.look()
+            await _wait_for(stop, step.wait_seconds)
+
+
+async def _wait_for(stop: asyncio.Event, seconds: float) -> None:
+    """Wait, but not beyond `stop`. Never negative, whatever the clock did."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(max(0.0, seconds)):
+            await stop.wait()

@@ -1,0 +1,38 @@
+"""What the feed can be told. Durations are parameters, so that tests need not wait."""
+
+from dataclasses import dataclass, field
+
+from market.calendar import SessionKind
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Durations of the connection, in seconds."""
+
+    connect_seconds: float = 30.0
+    """To open, log in and subscribe."""
+    dead_after_seconds: float = 30.0
+    """Without any frame, heartbeats included."""
+    stale_after_seconds: float = 60.0
+    """Without a tick of a ticker that had one every few seconds."""
+    stable_after_seconds: float = 30.0
+    """After which a connection counts as good and the backoff starts anew."""
+    first_retry_seconds: float = 0.5
+    longest_retry_seconds: float = 30.0
+    taken_retry_seconds: float = 300.0
+    """After another program took the stream; doubles each time up to an hour."""
+    poll_seconds: float = 1.0
+    """How often the wall clock, the token file and the options are looked at."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which symbols to stream, when, and how patiently."""
+
+    tickers: tuple[str, ...]
+    session: SessionKind = "regular"
+    skip_market_hours: bool = False
+    options_0dte: bool = False
+    options_strikes: int = 10
+    option_symbols: tuple[str, ...] = ()
+    watch: Watch = field(default_factory=Watch)

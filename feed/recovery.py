@@ -1,0 +1,72 @@
+"""What the feed must know of its past, from the log: the last tick and quote of each ticker, where a hole began."""
+
+from datetime import time
+from typing import Protocol
+
+from eventlog import events
+from eventlog.api import Log
+from eventlog.events import EquityQuote, EquityTick, OptionQuote, StoredEvent
+from feed.intake import Intake
+from market import calendar
+
+MIDNIGHT = time(0)
+PAGE_EVENTS = 10_000
+
+
+class History(Log, Protocol):
+    """A log that can also be asked by time."""
+
+    async def latest(self, kind: str, ticker: str) -> StoredEvent | None: ...
+
+    async def read_range(
+        self,
+        ticker: str,
+        since_us: int,
+        until_us: int,
+        kinds: list[str] | None = None,
+        limit: int = PAGE_EVENTS,
+        after: StoredEvent | None = None,
+    ) -> list[StoredEvent]: ...
+
+
+async def recover_equities(log: History, intake: Intake, tickers: tuple[str, ...]) -> None:
+    """Continue each ticker where the log ends, so that a repeated snapshot is recognised after a restart, too."""
+    for ticker in tickers:
+        stored_tick = await log.latest("equity_tick", ticker)
+        stored_quote = await log.latest("equity_quote", ticker)
+        tick = events.decode(stored_tick) if stored_tick else None
+        quote = events.decode(stored_quote) if stored_quote else None
+        intake.equity(ticker).recover(
+            (stored_tick.ts_us, tick) if stored_tick and isinstance(tick, EquityTick) else None,
+            (stored_quote.ts_us, quote) if stored_quote and isinstance(quote, EquityQuote) else None,
+        )
+
+
+async def recover_options(log: History, intake: Intake, underlying: str, now_us: int) -> None:
+    """Continue each contract of `underlying` that was quoted this ET day."""
+    since_us = calendar.eastern_us(calendar.trading_day(now_us), MIDNIGHT)
+    after: StoredEvent | None = None
+    while True:
+        page = await log.read_range(underlying, since_us, now_us + 1, ["option_quote"], PAGE_EVENTS, after)
+        for stored in page:
+            payload = events.decode(stored)
+            assert isinstance(payload, OptionQuote)
+            intake.recover_option(stored.ts_us, payload)
+        if len(page) < PAGE_EVENTS:
+            return
+        after = page[-1]
+
+
+async def last_recorded(log: History) -> tuple[int, str] | None:
+    """When the recording before this one ended, and how. None when the stream was never recorded.
+
+    After a kill the log itself puts the hole up to the new start on record: what remains begins at its last event.
+    """
+    connected = await log.latest("feed_connected", "")
+    if connected is None:
+        return None
+    stopped = await log.latest("service_stopped", "")
+    if stopped is not None and stopped.seq > connected.seq:
+        return stopped.ts_us, "not running"
+    last = (await log.read(log.head - 1, 1)).events[-1]
+    return last.recorded_us, "restart"
