@@ -6,7 +6,7 @@ INSTALL = $(UV) pip install --quiet --python $(PY) --require-hashes -r
 ROOMS := eventlog feed indicators market replicator service
 ARGS ?=
 
-.PHONY: run test test-long lint lock bench profile clean
+.PHONY: run test test-long lint lock bench profile vendor clean
 
 run: $(VENV)/.demo
 	@$(VENV)/bin/ticktape demo $(ARGS)
@@ -50,6 +50,9 @@ lock: $(VENV)/bin/python
 	$(UV) pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 pyproject.toml --all-extras --group dev -c locks/demo.lock -o locks/dev.lock
 	$(UV) pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 pyproject.toml --all-extras --group dev --group bench -c locks/dev.lock -o locks/bench.lock
 	$(UV) pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 --group build -o locks/build.lock
+
+vendor:
+	service/web/vendor.sh
 
 clean:
 	rm -rf $(VENV) tests/node_modules
