@@ -12,8 +12,8 @@ from typing import Any, cast
 import indicators.schema
 import replicator.schema
 from eventlog import events, log, state
-from eventlog.log import EventLog
 from eventlog.events import EquityTick, Event, OptionQuote
+from eventlog.log import EventLog
 from indicators.definition import Definition
 from indicators.projection import Projection
 from service.settings import Settings
