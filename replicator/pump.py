@@ -43,7 +43,10 @@ class SyncResult:
 
 @dataclass(frozen=True)
 class TableStatus:
-    """What a person wants to know of a table. `unsent` counts positions, so it may include other kinds of events."""
+    """What a person wants to know of a table. `unsent` counts positions, so it may include other kinds of events.
+
+    `failures` counts calls that failed since the start, `retries` those of them that are simply tried again.
+    """
 
     table: str
     cursor: int
@@ -54,6 +57,8 @@ class TableStatus:
     state: State
     last_error: str | None
     rows_per_second: float
+    failures: int = 0
+    retries: int = 0
 
 
 class Pump:
@@ -88,6 +93,8 @@ class Pump:
         self._lock = asyncio.Lock()
         self._ahead: asyncio.Task[Batch] | None = None
         self._rate = 0.0
+        self._failures = 0
+        self._retries = 0
 
     def start(self, cursor: Cursor, dead_letters: int) -> None:
         """Begin at what the destination has acknowledged."""
@@ -157,9 +164,11 @@ class Pump:
         rows = batch.rows if batch is not None else []
         self._on_failed(self.table, rows)
         self._rate = 0.0
+        self._failures += 1
         self.last_error = str(error)
         if isinstance(error, RetryableError):
             self.state = "retrying"
+            self._retries += 1
             shrunk = isinstance(error, ChunkTooLargeError) and self.chunk.refused(len(rows))
             wait = 0.0 if shrunk else self._backoff.next_seconds(error.retry_after_seconds)
         else:
@@ -198,6 +207,8 @@ class Pump:
             state=self.state,
             last_error=self.last_error,
             rows_per_second=self._rate,
+            failures=self._failures,
+            retries=self._retries,
         )
 
     async def close(self) -> None:
