@@ -33,8 +33,9 @@ class Options:
 
 async def play(settings: Settings, options: Options, stop: asyncio.Event, on_start: "OnStart") -> Summary:
     """Run until `stop`, the time or the tape is up; then drain and sum up."""
+    market = await _market(settings, options)
     with directory.held_for_recording(settings.data_dir, "simulated"):
-        async with _database(settings) as dsn, _exchange(settings, options) as exchange:
+        async with _database(settings) as dsn, _exchange(market) as exchange:
             settings = settings.model_copy(
                 update={"destination": "postgres", "postgres_dsn": SecretStr(dsn), "session": "all"}
             )
@@ -60,15 +61,17 @@ async def _database(settings: Settings) -> AsyncIterator[str]:
         await asyncio.to_thread(server.stop)
 
 
-@contextlib.asynccontextmanager
-async def _exchange(settings: Settings, options: Options) -> AsyncIterator[Exchange]:
-    market: RandomMarket | Tape
+async def _market(settings: Settings, options: Options) -> RandomMarket | Tape:
+    """What the exchange plays. A bad tape is refused here, before anything is made."""
     if options.tape is None:
-        market = RandomMarket(settings.stream_ticker)
-    else:
-        ticker = settings.stream_ticker[0]
-        played_volume = await _recorded_volume(settings.data_dir, ticker)
-        market = Tape(options.tape, ticker, options.speed, played_volume=played_volume)
+        return RandomMarket(settings.stream_ticker)
+    ticker = settings.stream_ticker[0]
+    played_volume = await _recorded_volume(settings.data_dir, ticker)
+    return Tape(options.tape, ticker, options.speed, played_volume=played_volume)
+
+
+@contextlib.asynccontextmanager
+async def _exchange(market: RandomMarket | Tape) -> AsyncIterator[Exchange]:
     exchange = Exchange(market)
     await exchange.start()
     try:
