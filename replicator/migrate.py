@@ -5,26 +5,17 @@ Each migration and its record share one transaction, so `ticktape migrate` and `
 
 import contextlib
 import re
-import urllib.parse
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-
-from replicator import errors
+from replicator import errors, postgres
 
 # Any number, as long as nothing else in the database takes the same advisory lock.
 _LOCK = 7_346_297_011
-
-_ROLES = {
-    "anon": "create role anon nologin noinherit",
-    "authenticated": "create role authenticated nologin noinherit",
-    "service_role": "create role service_role nologin noinherit bypassrls",
-}
 
 _HISTORY = """
 create schema if not exists supabase_migrations;
@@ -55,6 +46,11 @@ class Migration:
     name: str
     sql: str
 
+    @property
+    def label(self) -> str:
+        """The file's name without `.sql`."""
+        return f"{self.version}_{self.name}"
+
     def statements(self) -> list[str]:
         """The statements without their closing semicolons, as the history keeps them."""
         parts = [""]
@@ -73,80 +69,74 @@ def _says_something(statement: str) -> bool:
 def load() -> list[Migration]:
     """All migrations in order, from the wheel or the checkout."""
     found = []
-    for file in _directory().iterdir():
+    for file in (_sql() / "migrations").iterdir():
         if file.name.endswith(".sql"):
             version, _, name = file.name.removesuffix(".sql").partition("_")
             found.append(Migration(version, name, file.read_text(encoding="utf-8")))
     return sorted(found, key=lambda migration: migration.version)
 
 
-def _directory() -> Traversable:
-    in_wheel = resources.files("replicator") / "migrations"
-    return in_wheel if in_wheel.is_dir() else Path(__file__).parents[1] / "supabase" / "migrations"
+def _sql() -> Traversable:
+    """Where roles.sql and migrations/ are: beside this module in the wheel, in supabase/ in a checkout."""
+    beside = resources.files("replicator")
+    return beside if (beside / "migrations").is_dir() else Path(__file__).parents[1] / "supabase"
 
 
 async def apply(dsn: str) -> list[str]:
-    """Apply what is pending, in order, and return the applied versions. Raises MigrationError."""
+    """Apply what is pending, in order, and return the applied file names without `.sql`. Raises MigrationError."""
     async with _connected(dsn) as connection:
-        await connection.execute("select pg_advisory_lock($1)", _LOCK)
-        await _ensure_roles(connection)
-        await connection.execute(_HISTORY)
-        waiting = await _pending(connection)
-        for migration in waiting:
-            await _apply_one(connection, migration)
-        return [migration.version for migration in waiting]
+        async with _exclusive(connection):
+            await connection.execute((_sql() / "roles.sql").read_text(encoding="utf-8"))
+            await connection.execute(_HISTORY)
+        return [migration.label for migration in load() if await _apply_one(connection, migration)]
 
 
 async def pending(dsn: str) -> list[str]:
-    """The versions `apply` would apply; changes nothing. Raises MigrationError."""
+    """What `apply` would apply; changes nothing. Raises MigrationError."""
     async with _connected(dsn) as connection:
-        return [migration.version for migration in await _pending(connection)]
+        if await connection.fetchval("select to_regclass('supabase_migrations.schema_migrations')") is None:
+            return [migration.label for migration in load()]
+        return [migration.label for migration in load() if not await _is_applied(connection, migration)]
 
 
-async def _pending(connection: Any) -> Sequence[Migration]:
-    if await connection.fetchval("select to_regclass('supabase_migrations.schema_migrations')") is None:
-        return load()
-    done = {
-        row["version"] for row in await connection.fetch("select version from supabase_migrations.schema_migrations")
-    }
-    return [migration for migration in load() if migration.version not in done]
-
-
-async def _ensure_roles(connection: Any) -> None:
-    """Supabase's roles, which the policies and grants name; on Supabase they are there already."""
-    there = {row["rolname"] for row in await connection.fetch("select rolname from pg_roles")}
-    for role, statement in _ROLES.items():
-        if role not in there:
-            with contextlib.suppress(asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
-                await connection.execute(statement)
-
-
-async def _apply_one(connection: Any, migration: Migration) -> None:
+async def _apply_one(connection: Any, migration: Migration) -> bool:
+    """Whether it was this call that applied it."""
     record = "insert into supabase_migrations.schema_migrations (version, name, statements) values ($1, $2, $3)"
     try:
-        async with connection.transaction():
+        async with _exclusive(connection):
+            if await _is_applied(connection, migration):
+                return False
             await connection.execute(migration.sql)
             await connection.execute(record, migration.version, migration.name, migration.statements())
-    except asyncpg.PostgresError as error:
-        where = f"migration {migration.version}_{migration.name}.sql"
-        raise errors.MigrationError(f"{where} was refused ({error.sqlstate}): {error}") from error
+    except postgres.ServerError as error:
+        raise errors.MigrationError(f"{migration.label}.sql was refused ({error.sqlstate}): {error}") from error
+    return True
+
+
+async def _is_applied(connection: Any, migration: Migration) -> bool:
+    sql = "select exists (select from supabase_migrations.schema_migrations where version = $1)"
+    return bool(await connection.fetchval(sql, migration.version))
+
+
+@contextlib.asynccontextmanager
+async def _exclusive(connection: Any) -> AsyncIterator[None]:
+    """A transaction that no other migrator's overlaps."""
+    async with connection.transaction():
+        await connection.execute(f"select pg_advisory_xact_lock({_LOCK})")
+        yield
 
 
 @contextlib.asynccontextmanager
 async def _connected(dsn: str) -> AsyncIterator[Any]:
-    """A connection of its own, so that closing it also gives back the advisory lock."""
     try:
-        connection = await asyncpg.connect(dsn, timeout=30, server_settings={"application_name": "ticktape migrate"})
-    except (OSError, ValueError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise errors.MigrationError(f"cannot connect to {without_password(dsn)}: {type(error).__name__}") from error
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-def without_password(dsn: str) -> str:
-    """The DSN as it may be shown: user, host, port and database alone."""
-    parts = urllib.parse.urlsplit(dsn)
-    host = parts.hostname or urllib.parse.parse_qs(parts.query).get("host", ["(default host)"])[0]
-    return f"postgresql://{host}{parts.path}"
+        identity = postgres.identity(dsn)
+        async with postgres.connected(dsn, "ticktape migrate") as connection:
+            yield connection
+    except errors.SinkError as error:
+        raise errors.MigrationError(f"{identity}: {error}") from error
+    except ValueError:
+        # Its text may quote a part of the password.
+        raise errors.MigrationError(
+            "the DSN is malformed: postgresql://user:password@host:port/database is expected, with special characters "
+            "of the password as %XX"
+        ) from None

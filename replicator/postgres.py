@@ -12,6 +12,9 @@ import asyncpg
 from replicator import answers
 from replicator.errors import HaltingError, RetryableError
 
+# What the server itself refused; carries `sqlstate`.
+ServerError = asyncpg.PostgresError
+
 CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 60.0
 IDLE_SECONDS = 300.0
@@ -24,6 +27,23 @@ def identity(dsn: str) -> str:
     host = parts.hostname or query.get("host", ["localhost"])[0]
     port = parts.port or int(query.get("port", ["5432"])[0])
     return f"postgres:{host}:{port}{parts.path or '/'}"
+
+
+@contextlib.asynccontextmanager
+async def connected(dsn: str, application: str) -> AsyncIterator[Any]:
+    """A connection of its own. Raises the replicator's errors, ValueError for a malformed `dsn`.
+
+    Nothing is kept in the session, so that a pooler which changes it between transactions does no harm.
+    """
+    settings = {"application_name": application, "timezone": "UTC"}
+    with translated():
+        connection = await asyncpg.connect(
+            dsn, timeout=CONNECT_SECONDS, statement_cache_size=0, server_settings=settings
+        )
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
 
 class Pool:

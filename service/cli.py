@@ -7,7 +7,7 @@ import typer
 from typer.exceptions import TyperException
 
 from eventlog.errors import TicktapeError
-from service.commands import demo, run
+from service.commands import demo, migrate, run
 
 app = typer.Typer(
     help="ticktape: the tick recorder one can trust.",
@@ -15,7 +15,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
 )
-for module in (run, demo):
+for module in (run, demo, migrate):
     module.register(app)
 
 
