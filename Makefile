@@ -54,5 +54,8 @@ lock: $(VENV)/bin/python
 vendor:
 	service/web/vendor.sh
 
+bench: $(VENV)/.bench tests/node_modules/.installed
+	@$(PY) -m benchmarks.run $(ONLY)
+
 clean:
 	rm -rf $(VENV) tests/node_modules
