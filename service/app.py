@@ -11,11 +11,14 @@ from loguru import logger
 from eventlog.clock import Clock, SystemClock
 from eventlog.errors import LogClosedError
 from feed.feed import Feed
-from feed.schwab import Source
+from feed.schwab import LiveSource, Source
 from service import composition, control, scheduler
 from service.context import Context, open_context
+from service.health import http as health
+from service.health.live import Gatherer
 from service.settings import Settings
 from service.supervisor import Supervisor
+from service.web import page, server
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,16 @@ class Outcome:
 
 
 class Service:
-    """One recorder on one data directory: `async with running(...)` starts it, `stop` ends it in order."""
+    """One recorder on one data directory: `async with running(...)` starts it, `stop` ends it in order.
 
-    def __init__(self, context: Context, feed: Feed) -> None:
+    `url` is where health, metrics and the live page are served.
+    """
+
+    def __init__(self, context: Context, feed: Feed, gatherer: Gatherer) -> None:
         self.context = context
         self.feed = feed
+        self.gatherer = gatherer
+        self.url = ""
         self._supervisor = Supervisor()
         self._stop_feed = asyncio.Event()
         self._stop_rest = asyncio.Event()
@@ -90,10 +98,23 @@ async def running(settings: Settings, source: Source, clock: Clock | None = None
     """A started service. The caller holds the data directory, and decides when to call `stop`."""
     clock = clock or SystemClock()
     async with open_context(settings, clock) as context:
-        service = Service(context, composition.feed(settings, context.log, source, clock))
-        try:
-            await service.start()
-            async with control.serve(context), scheduler.serve(context):
-                yield service
-        finally:
-            await service.abandon()
+        gatherer = Gatherer(settings, context.log, clock, is_token_needed=isinstance(source, LiveSource))
+        service = Service(context, composition.feed(settings, context.log, source, clock), gatherer)
+        # Served before anything starts, so that a taken port leaves no trace of a run in the record.
+        async with _served(service, clock):
+            try:
+                await service.start()
+                async with control.serve(context), scheduler.serve(context):
+                    yield service
+            finally:
+                await service.abandon()
+
+
+@contextlib.asynccontextmanager
+async def _served(service: Service, clock: Clock) -> AsyncIterator[None]:
+    settings = service.context.settings
+    async with (
+        page.open_routes(service, clock) as routes,
+        server.serve(settings, [*health.routes(service), *routes]) as service.url,
+    ):
+        yield
