@@ -14,6 +14,7 @@ from market import calendar
 
 _RESET_BEGINS = time(7, 25)
 _RESET_ENDS = time(7, 35)
+_LONGEST_CLOSURE_US = 7 * calendar.DAY_US
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
@@ -47,12 +48,13 @@ def is_reset(mark: Mark, day: date, total: int, at_us: int) -> bool:
     """Whether Schwab zeroed its counter: a drop to less than half across that morning's reset.
 
     The mark must have been raised before the reset's window ended and the drop be seen after it began. On a day that
-    has no mark yet, only a counter seen at zero counts: any other value may hold trades from before the recording.
+    has no mark yet, only a counter seen at zero counts, where any other value may hold trades from before the recording,
+    and only if the recording was going on (an old tape also begins at zero).
     """
     begins_us, ends_us = _reset_window_us(day)
     if not (total * 2 < mark.total and at_us >= begins_us and mark.raised_us < ends_us):
         return False
-    return mark.day == day or total == 0
+    return mark.day == day or (total == 0 and at_us - mark.raised_us <= _LONGEST_CLOSURE_US)
 
 
 @functools.lru_cache(maxsize=16)

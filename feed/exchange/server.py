@@ -51,7 +51,7 @@ class Exchange:
         self.played = asyncio.Event()
         self.slow_reader_seconds = slow_reader_seconds
         self.rest = Rest(self._streamer_url)
-        self.refusals: list[tuple[str, int, str]] = []
+        self._refusals: list[tuple[str, int, str]] = []
         self.streamers: list[Streamer] = []
         self.max_keys = protocol.MAX_KEYS
         self.requests: list[dict[str, Any]] = []
@@ -59,7 +59,7 @@ class Exchange:
         self._port = port
         self._heartbeat_seconds = heartbeat_seconds
         self._book: dict[tuple[str, str], Fields] = {}
-        self._subscribed = asyncio.Event()
+        self.first_subscription = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
 
@@ -115,13 +115,37 @@ class Exchange:
         for streamer in list(self.streamers):
             await streamer.flushed()
 
+    def refuse(self, command: str, code: int, message: str = "scripted", times: int = 1) -> None:
+        """Answer the next `times` requests of `command` with `code`."""
+        self._refusals += [(command, code, message)] * times
+
+    async def close_streams(self, code: int, message: str = "") -> None:
+        """Close every stream with a WebSocket code; 1006 breaks the TCP connection."""
+        for streamer in list(self.streamers):
+            await streamer.close(code, message)
+
+    async def stop_streams(self, code: int, message: str = "scripted") -> None:
+        """Notify every client of a streamer code, such as 12 or 30, and close."""
+        for streamer in list(self.streamers):
+            await streamer.stop(code, message)
+
+    def fall_silent(self) -> None:
+        """Send nothing any more on the present streams, not even heartbeats; pings are still answered."""
+        for streamer in self.streamers:
+            streamer.silent = True
+
+    def freeze(self) -> None:
+        """Make the present streams half-open: nothing is read, answered or sent, and nothing is closed."""
+        for streamer in self.streamers:
+            streamer.freeze()
+
     def answer(self, request: dict[str, Any]) -> tuple[int, str]:
         """The response code for a request: a scripted refusal first, then the rules of the protocol."""
         self.requests.append({name: request.get(name) for name in ("service", "command", "parameters")})
         command = str(request.get("command", ""))
-        for refusal in self.refusals:
+        for refusal in self._refusals:
             if refusal[0] == command:
-                self.refusals.remove(refusal)
+                self._refusals.remove(refusal)
                 return refusal[1], refusal[2]
         if command == "LOGIN":
             return self._answer_login(request)
@@ -147,7 +171,7 @@ class Exchange:
 
     def subscribed(self, service: str, keys: Iterable[str]) -> None:
         """A client has just subscribed: the market begins."""
-        self._subscribed.set()
+        self.first_subscription.set()
 
     def _streamer_url(self) -> str:
         return f"ws://{self._host}:{self._port}/ws"
@@ -164,7 +188,7 @@ class Exchange:
         return socket
 
     async def _run_market(self) -> None:
-        await self._subscribed.wait()
+        await self.first_subscription.wait()
         await self.market.run(self)
         await self.flushed()
         self.played.set()
