@@ -1,4 +1,4 @@
-"""How a figure is taken: sides in turn (A B A B) after a warm-up, medians and spread, so that a noisy machine hits all alike."""
+"""How a figure is taken: sides in turn (A B A B) after a warm-up, so that a noisy machine hits all alike."""
 
 import gc
 import statistics

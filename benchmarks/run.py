@@ -75,8 +75,9 @@ def _write(sections: dict[str, dict[str, object]]) -> None:
 
 _INTRODUCTION = """# Results
 
-Written by `make bench`; the prose at the end is `FINDINGS.md`. All sides of a line ran in turn in one run, after a warm-up. Figures are
-medians, the percentage is the spread (largest minus smallest, over the median). Compare the ratios: the machine is noisy.
+Written by `make bench`; the prose at the end is `FINDINGS.md`. All sides of a line ran in turn in one run, after a
+warm-up. Figures are medians, the percentage is the spread (largest minus smallest, over the median). Compare the
+ratios: the machine is noisy.
 """
 
 _HEAD = "| what | unit | ticktape | beside it | goal | reached | met |\n|---|---|---|---|---|---|---|"
