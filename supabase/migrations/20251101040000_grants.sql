@@ -37,24 +37,3 @@ begin
     end loop;
 end;
 $$;
-
--- An index over exactly the leading columns of a unique key is paid for twice.
-do $$
-declare
-    found record;
-begin
-    for found in
-        select spare.indexrelid::regclass as name from pg_catalog.pg_index as spare
-        inner join pg_catalog.pg_index as kept on spare.indrelid = kept.indrelid and kept.indisunique
-        where
-            not spare.indisunique and spare.indpred is null and spare.indexprs is null
-            and spare.indrelid in (
-                'public.equity_data'::regclass, 'public.indicators'::regclass, 'public.option_prices'::regclass,
-                'public.streaming_metrics'::regclass
-            )
-            and (kept.indkey::text || ' ') like (spare.indkey::text || ' %')
-    loop
-        execute format('drop index if exists %s', found.name);
-    end loop;
-end;
-$$;
