@@ -66,7 +66,20 @@ class CursorStore:
             (self._destination, table, cursor.position, cursor.delivered, now_us),
         )
 
+    async def note_state(self, table: str, state: str, last_error: str | None) -> None:
+        """Write down how the table stands, for readers in other processes."""
+        values = (self._destination, table, state, last_error, self._clock.now_us())
+        sql = "INSERT OR REPLACE INTO table_states VALUES (?, ?, ?, ?, ?)"
+        await self._state.transaction(lambda connection: connection.execute(sql, values))
+
     async def dead_letters(self) -> dict[str, int]:
         """Table -> number of dead letters of this destination."""
         sql = "SELECT table_name, count(*) FROM dead_letters WHERE destination = ? GROUP BY table_name"
         return dict(await self._state.run(lambda connection: connection.execute(sql, (self._destination,)).fetchall()))
+
+    async def dead_seqs(self, table: str) -> set[int]:
+        """The positions of the table's dead letters."""
+        sql = "SELECT seq FROM dead_letters WHERE destination = ? AND table_name = ?"
+        values = (self._destination, table)
+        found = await self._state.run(lambda connection: connection.execute(sql, values).fetchall())
+        return {seq for (seq,) in found}

@@ -76,10 +76,10 @@ class Summary:
             await self._state.transaction(work)
 
 
-def _row(ticker: str, minute_us: int, minute: _Minute) -> tuple[str, int, int, int, int, int, str]:
-    """`batch_size` and `processing_time_ms` are means per request, rounded up so that something is never nothing."""
+def _row(ticker: str, minute_us: int, minute: _Minute) -> tuple[str, int, int, int, float, int, str]:
+    """`batch_size` and `processing_time_ms` are means per request, the former rounded up: something is never 0."""
     flushes = max(minute.flushes, 1)
     batch = -(-minute.records // flushes)
-    milliseconds = -int(-minute.seconds * 1_000 // flushes)
+    milliseconds = round(minute.seconds * 1_000 / flushes, 3)
     status = "degraded" if minute.errors else "healthy"
     return ticker, minute_us, minute.records, batch, milliseconds, minute.errors, status

@@ -4,9 +4,10 @@ Invariant: the cursor moves only after the acknowledgement, and only to what was
 """
 
 import asyncio
+import contextlib
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -93,6 +94,7 @@ class Pump:
         self._lock = asyncio.Lock()
         self._ahead: asyncio.Task[Batch] | None = None
         self._rate = 0.0
+        self._noted_state: State | None = None
         self._failures = 0
         self._retries = 0
 
@@ -112,7 +114,9 @@ class Pump:
                 return await self._ship(batch)
             except (RetryableError, HaltingError, CursorBeyondHeadError, CorruptEventError) as error:
                 await self._forget_ahead()
-                return self._failed(error, batch)
+                result = self._failed(error, batch)
+                await self._note_state()
+                return result
 
     async def _next_batch(self) -> Batch:
         ahead, self._ahead = self._ahead, None
@@ -125,7 +129,7 @@ class Pump:
             self.cursor = Cursor(batch.through, self.cursor.delivered)
             if self.cursor.position - self._saved.position > SKIPPED_BEFORE_SAVED:
                 await self.save()
-            self._worked(0)
+            await self._worked(0)
             self.oldest_unsent_us = None
             return SyncResult(more=batch.more)
         if batch.rows:
@@ -139,7 +143,7 @@ class Pump:
         self.chunk.delivered(delivered.rows, seconds)
         self._on_delivered(self.table, batch.rows, seconds)
         self._measure(delivered.rows, seconds)
-        self._worked(delivered.rows)
+        await self._worked(delivered.rows)
         if not batch.more:
             self.oldest_unsent_us = None
         return SyncResult(delivered.rows, len(delivered.dead), batch.more)
@@ -177,11 +181,17 @@ class Pump:
         self._alarms.failed(error, halted=self.state == "halted", wait_seconds=wait)
         return SyncResult(error=error, wait_seconds=wait, more=True)
 
-    def _worked(self, rows: int) -> None:
+    async def _worked(self, rows: int) -> None:
         self._backoff.reset()
         self._alarms.worked(rows)
         self.state = "ok"
         self.last_error = None
+        await self._note_state()
+
+    async def _note_state(self) -> None:
+        if self.state != self._noted_state:
+            await self._cursors.note_state(self.table.name, self.state, self.last_error)
+            self._noted_state = self.state
 
     def _measure(self, rows: int, seconds: float) -> None:
         now = rows / max(seconds, 1e-6)
@@ -210,6 +220,12 @@ class Pump:
             failures=self._failures,
             retries=self._retries,
         )
+
+    @contextlib.asynccontextmanager
+    async def paused(self) -> AsyncIterator[Cursor]:
+        """Nothing of this table is sent inside the block; yields the cursor, which stands still."""
+        async with self._lock:
+            yield self.cursor
 
     async def close(self) -> None:
         """Stop reading ahead and write the cursor down."""

@@ -56,7 +56,7 @@ class Replicator:
         self.options = options or Options()
         self.sink = sink
         self._log = log
-        self._state = state
+        self.state = state
         self.cursors = CursorStore(state, sink.identity, self.options.clock)
         self.summary = Summary(state, self.options.clock)
         randomness = random.Random(self.options.seed)
@@ -76,9 +76,13 @@ class Replicator:
         }
         self._woken = asyncio.Event()
         self._draining = False
+        self._started = False
 
     async def start(self) -> None:
-        """Load the cursors of this destination. No network is touched."""
+        """Load the cursors of this destination, once. No network is touched."""
+        if self._started:
+            return
+        self._started = True
         known = await self.cursors.load()
         dead = await self.cursors.dead_letters()
         for name, desk in self._desks.items():
@@ -87,6 +91,10 @@ class Replicator:
             logger.bind(event="replicator.new_destination", destination=self.sink.identity).info(
                 "{} is new: its history is shipped from the first event", self.sink.identity
             )
+
+    def pump(self, table: str) -> Pump:
+        """The pump of `table`."""
+        return self._desks[table].pump
 
     async def sync_once(self, table: str) -> SyncResult:
         """Deliver the next chunk of `table`, whatever the waits say."""

@@ -10,6 +10,14 @@ STEPS = [
         updated_us INTEGER NOT NULL,
         PRIMARY KEY (destination, table_name)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE table_states (
+        destination TEXT NOT NULL,
+        table_name TEXT NOT NULL,
+        state TEXT NOT NULL,
+        last_error TEXT,
+        since_us INTEGER NOT NULL,
+        PRIMARY KEY (destination, table_name)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE dead_letters (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         destination TEXT NOT NULL,
@@ -27,7 +35,7 @@ STEPS = [
         ts_us INTEGER NOT NULL,
         records_processed INTEGER NOT NULL,
         batch_size INTEGER NOT NULL,
-        processing_time_ms INTEGER NOT NULL,
+        processing_time_ms REAL NOT NULL,
         error_count INTEGER NOT NULL,
         service_status TEXT NOT NULL,
         UNIQUE (ticker, ts_us)

@@ -103,9 +103,10 @@ class LogSource:
 class StateSource:
     """Rows of a table of state.db. The position is a number that grows with every new or changed row."""
 
-    def __init__(self, state: Database, table: TableSpec, position: str) -> None:
+    def __init__(self, state: Database, table: TableSpec) -> None:
         self._state = state
         self._table = table
+        position = position_column(table)
         names = ["ts_us" if column == "timestamp" else column for column in table.columns]
         self._page = (
             f"SELECT {position}, {', '.join(names)} FROM {table.name} WHERE {position} > ? ORDER BY {position} LIMIT ?"  # noqa: S608
@@ -130,8 +131,11 @@ class StateSource:
         return await self._state.run(lambda connection: int(connection.execute(self._count, (after,)).fetchone()[0]))
 
 
+def position_column(table: TableSpec) -> str:
+    """The column of state.db that grows with every new or changed row of `table`."""
+    return "revision" if table.name == "indicators" else "id"
+
+
 def of_table(table: TableSpec, log: Log, state: Database) -> Source:
     """The source that `table` is made of."""
-    if table.kinds:
-        return LogSource(log, table)
-    return StateSource(state, table, "revision" if table.name == "indicators" else "id")
+    return LogSource(log, table) if table.kinds else StateSource(state, table)

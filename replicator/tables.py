@@ -109,6 +109,7 @@ STREAMING_METRICS = TableSpec(
     row_type=rows.MetricsRow,
     key=("ticker", "timestamp"),
     merge=True,
+    floats=frozenset({"processing_time_ms"}),
 )
 STREAM_GAPS = TableSpec(
     name="stream_gaps",

@@ -1,0 +1,116 @@
+"""What a destination should hold, read from the log and from state.db in key order, page by page."""
+
+import functools
+import sqlite3
+from collections.abc import AsyncIterator, Collection
+from typing import Any, Protocol
+
+from eventlog import events
+from eventlog.api import Log
+from eventlog.database import Database
+from eventlog.events import StoredEvent
+from replicator import rows
+from replicator.rows import Row
+from replicator.sources import position_column
+from replicator.tables import TableSpec
+
+PAGE = 5_000
+
+
+class TimedLog(Log, Protocol):
+    """A log that can also be read by time."""
+
+    async def read_range(
+        self,
+        ticker: str,
+        since_us: int,
+        until_us: int,
+        kinds: Collection[str] | None = None,
+        limit: int = 10_000,
+        after: StoredEvent | None = None,
+    ) -> list[StoredEvent]:
+        """See `eventlog.reader.LogReader.read_range`."""
+
+
+class LocalRows:
+    """The rows of one table, with their positions."""
+
+    def __init__(self, table: TableSpec, log: TimedLog, state: Database) -> None:
+        self._table = table
+        self._log = log
+        self._state = state
+
+    async def tickers(self) -> list[str]:
+        """The tickers that have rows, as the destination names them, sorted."""
+        if not self._table.kinds:
+            sql = f"SELECT DISTINCT ticker FROM {self._table.name} ORDER BY ticker"  # noqa: S608
+            found = await self._state.run(lambda connection: connection.execute(sql).fetchall())
+            return [ticker for (ticker,) in found]
+        return sorted({event.ticker or "*" async for event in self._events()})
+
+    async def between(self, ticker: str, since_us: int, until_us: int) -> AsyncIterator[tuple[int, Row]]:
+        """(position, row) with since_us <= timestamp < until_us, in time order."""
+        if not self._table.kinds:
+            pages = self._of_state(ticker, since_us, until_us)
+        elif self._table.name == "stream_gaps":
+            pages = self._of_gaps(ticker, since_us, until_us)
+        else:
+            pages = self._of_events(ticker, since_us, until_us)
+        async for position, row in pages:
+            yield position, row
+
+    async def _events(self) -> AsyncIterator[StoredEvent]:
+        after = 0
+        while after < self._log.head:
+            page = await self._log.read(after, PAGE, self._table.kinds)
+            for event in page.events:
+                yield event
+            if page.through_seq == after:
+                return
+            after = page.through_seq
+
+    def _row(self, event: StoredEvent) -> Row:
+        assert self._table.convert is not None
+        return self._table.convert(event, events.decode(event))
+
+    async def _of_events(self, ticker: str, since_us: int, until_us: int) -> AsyncIterator[tuple[int, Row]]:
+        last: StoredEvent | None = None
+        while True:
+            page = await self._log.read_range(ticker, since_us, until_us, self._table.kinds, PAGE, last)
+            for event in page:
+                yield event.seq, self._row(event)
+            if len(page) < PAGE:
+                return
+            last = page[-1]
+
+    async def _of_gaps(self, ticker: str, since_us: int, until_us: int) -> AsyncIterator[tuple[int, Row]]:
+        """Gaps are few, and their key is where the hole begins, not when it was recorded."""
+        found: dict[int, tuple[int, Row]] = {}
+        async for event in self._events():
+            row = self._row(event)
+            begin_us = rows.microseconds(row.timestamp)
+            if row.ticker == ticker and since_us <= begin_us < until_us:
+                found[begin_us] = (event.seq, row)
+        for begin_us in sorted(found):
+            yield found[begin_us]
+
+    async def _of_state(self, ticker: str, since_us: int, until_us: int) -> AsyncIterator[tuple[int, Row]]:
+        names = ", ".join("ts_us" if column == "timestamp" else column for column in self._table.columns)
+        sql = (
+            f"SELECT {position_column(self._table)}, {names} FROM {self._table.name}"  # noqa: S608
+            " WHERE ticker = ? AND ts_us >= ? AND ts_us < ? ORDER BY ts_us LIMIT ?"
+        )
+        when = self._table.columns.index("timestamp")
+        while True:
+            values = (ticker, since_us, until_us, PAGE)
+            page = await self._state.run(functools.partial(_fetch, sql=sql, values=values))
+            for position, *fields in page:
+                since_us = fields[when] + 1
+                fields[when] = rows.timestamp(fields[when])
+                yield position, self._table.row_type(*fields)
+            if len(page) < PAGE:
+                return
+
+
+def _fetch(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    return connection.execute(sql, values).fetchall()
