@@ -94,14 +94,19 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, source: Source, clock: Clock | None = None) -> AsyncIterator[Service]:
-    """A started service. The caller holds the data directory, and decides when to call `stop`."""
+async def running(
+    settings: Settings, source: Source, clock: Clock | None = None, any_port: bool = False
+) -> AsyncIterator[Service]:
+    """A started service. The caller holds the data directory, and decides when to call `stop`.
+
+    With `any_port` another port serves health when HEALTH_PORT is in use.
+    """
     clock = clock or SystemClock()
     async with open_context(settings, clock) as context:
         gatherer = Gatherer(settings, context.log, clock, is_token_needed=isinstance(source, LiveSource))
         service = Service(context, composition.feed(settings, context.log, source, clock), gatherer)
         # Served before anything starts, so that a taken port leaves no trace of a run in the record.
-        async with _served(service, clock):
+        async with _served(service, clock, any_port):
             try:
                 await service.start()
                 async with control.serve(context), scheduler.serve(context):
@@ -111,10 +116,10 @@ async def running(settings: Settings, source: Source, clock: Clock | None = None
 
 
 @contextlib.asynccontextmanager
-async def _served(service: Service, clock: Clock) -> AsyncIterator[None]:
+async def _served(service: Service, clock: Clock, any_port: bool) -> AsyncIterator[None]:
     settings = service.context.settings
     async with (
         page.open_routes(service, clock) as routes,
-        server.serve(settings, [*health.routes(service), *routes]) as service.url,
+        server.serve(settings, [*health.routes(service), *routes], any_port) as service.url,
     ):
         yield

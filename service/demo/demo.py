@@ -39,7 +39,8 @@ async def play(settings: Settings, options: Options, stop: asyncio.Event, on_sta
             settings = settings.model_copy(
                 update={"destination": "postgres", "postgres_dsn": SecretStr(dsn), "session": "all"}
             )
-            async with app.running(settings, SimulatedSource(exchange.url)) as service:
+            any_port = "health_port" not in settings.model_fields_set
+            async with app.running(settings, SimulatedSource(exchange.url), any_port=any_port) as service:
                 first_seq = service.context.log.head
                 with on_start(service):
                     await _until_done(service, exchange, options, stop)

@@ -31,10 +31,13 @@ HEADERS = {
 
 
 @contextlib.asynccontextmanager
-async def serve(settings: Settings, routes: Iterable[web.AbstractRouteDef]) -> AsyncIterator[str]:
+async def serve(
+    settings: Settings, routes: Iterable[web.AbstractRouteDef], any_port: bool = False
+) -> AsyncIterator[str]:
     """Serve `routes` until the block ends; yields the base URL, such as http://127.0.0.1:8787.
 
-    A handler that streams is cancelled when its client leaves. Raises UsageError when the address cannot be had.
+    With `any_port` another port is taken when HEALTH_PORT is in use. A handler that streams is cancelled when its
+    client leaves. Raises UsageError when the address cannot be had.
     """
     application = web.Application(middlewares=[_refuse_others(settings.health_host)])
     application.on_response_prepare.append(_add_headers)
@@ -44,16 +47,18 @@ async def serve(settings: Settings, routes: Iterable[web.AbstractRouteDef]) -> A
     )
     await runner.setup()
     try:
-        port = await _listen(runner, settings)
+        port = await _listen(runner, settings, any_port)
         yield f"http://{_url_host(settings.health_host)}:{port}"
     finally:
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> int:
+async def _listen(runner: web.AppRunner, settings: Settings, any_port: bool) -> int:
     try:
         await web.TCPSite(runner, settings.health_host, settings.health_port).start()
     except OSError as error:
+        if any_port and error.errno == errno.EADDRINUSE:
+            return await _listen(runner, settings.model_copy(update={"health_port": 0}), any_port=False)
         raise UsageError(_why_not(error, settings)) from error
     port: int = runner.addresses[0][1]
     return port

@@ -77,6 +77,14 @@ async def test_a_taken_port_is_one_clear_line() -> None:
                 pytest.fail("served on a taken port")
 
 
+async def test_another_port_is_taken_where_any_will_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        settings = Settings(health_port=other.getsockname()[1], _env_file=None)
+        async with server.serve(settings, ROUTES, any_port=True) as url, aiohttp.ClientSession() as client:
+            assert (await client.get(url)).status == 200
+            assert not url.endswith(f":{settings.health_port}")
+
+
 async def test_an_address_of_another_machine_is_one_clear_line() -> None:
     with pytest.raises(UsageError, match=r"HEALTH_HOST=192\.0\.2\.1 is not an address of this machine"):
         async with server.serve(_settings(health_host="192.0.2.1"), ROUTES):
