@@ -1,11 +1,11 @@
 """1-minute bars of every tick, whatever the session: what charts are drawn from."""
 
 import bisect
-from collections.abc import Sequence
 
 import msgspec
 
-from indicators.kernels import VWAP_SCALE
+from indicators import exact
+from indicators.ticks import Ticks
 
 MINUTE_US = 60_000_000
 
@@ -16,7 +16,7 @@ BarRow = tuple[str, int, float, float, float, float, int, float | None, str]
 
 
 class Bar(msgspec.Struct):
-    """The ticks of one minute so far. `notional` is the exact sum of price x volume in 2**-80 dollars."""
+    """The ticks of one minute so far. `notional` is the sum of price x volume in the units of `exact`."""
 
     ts_us: int
     open: float
@@ -28,18 +28,18 @@ class Bar(msgspec.Struct):
 
     def row(self, ticker: str) -> BarRow:
         """The bar as it is stored. Its VWAP is None while the volume is 0."""
-        vwap = self.notional / self.volume / VWAP_SCALE if self.volume else None
+        vwap = exact.mean(self.notional, self.volume)
         return ticker, self.ts_us, self.open, self.high, self.low, self.close, self.volume, vwap, FROM_TICKS
 
 
-def extend(forming: Bar | None, prices: Sequence[float], volumes: Sequence[int], times_us: Sequence[int]) -> list[Bar]:
+def extend(forming: Bar | None, ticks: Ticks) -> list[Bar]:
     """Every bar that the ticks touch, in time order; the first continues `forming` when it is of the same minute."""
     bars: list[Bar] = []
     start = 0
-    while start < len(times_us):
-        minute_us = times_us[start] // MINUTE_US * MINUTE_US
-        end = bisect.bisect_left(times_us, minute_us + MINUTE_US, start)
-        bar = _bar(minute_us, prices[start:end], volumes[start:end])
+    while start < len(ticks.times_us):
+        minute_us = ticks.times_us[start] // MINUTE_US * MINUTE_US
+        end = bisect.bisect_left(ticks.times_us, minute_us + MINUTE_US, start)
+        bar = _bar(minute_us, ticks, slice(start, end))
         if forming is not None and forming.ts_us == minute_us:
             bar = _joined(forming, bar)
         bars.append(bar)
@@ -47,9 +47,10 @@ def extend(forming: Bar | None, prices: Sequence[float], volumes: Sequence[int],
     return bars
 
 
-def _bar(minute_us: int, prices: Sequence[float], volumes: Sequence[int]) -> Bar:
-    notional = sum([int(price * VWAP_SCALE) * volume for price, volume in zip(prices, volumes, strict=True)])
-    return Bar(minute_us, prices[0], max(prices), min(prices), prices[-1], sum(volumes), notional)
+def _bar(minute_us: int, ticks: Ticks, within: slice) -> Bar:
+    prices = ticks.prices[within]
+    volume, notional = sum(ticks.volumes[within]), sum(ticks.notionals[within])
+    return Bar(minute_us, prices[0], max(prices), min(prices), prices[-1], volume, notional)
 
 
 def _joined(first: Bar, second: Bar) -> Bar:

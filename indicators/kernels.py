@@ -5,10 +5,14 @@ a kernel restored from them continues to the same bit. Prices are dollars, volum
 """
 
 import math
-from collections.abc import Sequence
+import operator
+from itertools import accumulate
 from typing import Any, Self
 
 import msgspec
+
+from indicators import exact
+from indicators.ticks import Ticks
 
 Value = float | None
 
@@ -22,9 +26,9 @@ class Kernel(msgspec.Struct, kw_only=True):
         """Fold one tick and return the new value. Ticks come in strictly increasing `ts_us`."""
         raise NotImplementedError
 
-    def fold(self, prices: Sequence[float], volumes: Sequence[int], times_us: Sequence[int]) -> list[Value]:
-        """The values of many ticks; the same bits as `update` for each of them."""
-        return list(map(self.update, prices, volumes, times_us))
+    def fold(self, ticks: Ticks) -> list[Value]:
+        """The values of many ticks: the same bits as `update` for each of them. Overridden only where speed asks."""
+        return list(map(self.update, ticks.prices, ticks.volumes, ticks.times_us))
 
     def state(self) -> dict[str, Any]:
         """All fields as JSON values; integers may exceed 64 bits."""
@@ -64,21 +68,22 @@ class Sma(Kernel):
         self.value = math.fsum(closes) / self.window if len(closes) == self.window else None
         return self.value
 
-    def fold(self, prices: Sequence[float], volumes: Sequence[int], times_us: Sequence[int]) -> list[Value]:
-        if self.interval_us or not prices:
-            return super().fold(prices, volumes, times_us)
-        window, fsum = self.window, math.fsum
+    def fold(self, ticks: Ticks) -> list[Value]:
+        if self.interval_us:
+            return super().fold(ticks)
+        window = self.window
         kept = self.closes if len(self.closes) < window else self.closes[1:]
-        closes = [*kept, *prices]
-        values: list[Value] = [None] * min(len(prices), window - 1 - len(kept))
-        values += [fsum(last) / window for last in zip(*(closes[i:] for i in range(window)), strict=False)]
+        closes = [*kept, *ticks.prices]
+        if min(closes) < exact.LEAST:
+            return super().fold(ticks)
+        sums = list(accumulate([*map(exact.units, kept), *ticks.units], initial=0))
+        values: list[Value] = [None] * min(len(ticks.prices), window - 1 - len(kept))
+        # An integer over a float is rounded as `fsum` rounds, then divided: the same two roundings as in `update`.
+        divisor = exact.SCALE * window
+        values += [total / divisor for total in map(operator.sub, sums[window:], sums)]
         self.closes = closes[-window:]
         self.value = values[-1]
         return values
-
-
-VWAP_SCALE = 2.0**80
-"""A price of 2**-28 dollars or more times this is a whole number: scaling by a power of 2 is exact."""
 
 
 class Vwap(Kernel):
@@ -92,21 +97,19 @@ class Vwap(Kernel):
     volume: int = 0
 
     def update(self, price: float, volume: int, ts_us: int) -> Value:
-        self.notional += int(price * VWAP_SCALE) * volume
+        self.notional += exact.units(price) * volume
         self.volume += volume
-        self.value = self.notional / self.volume / VWAP_SCALE if self.volume else None
+        self.value = exact.mean(self.notional, self.volume)
         return self.value
 
-    def fold(self, prices: Sequence[float], volumes: Sequence[int], times_us: Sequence[int]) -> list[Value]:
-        total, traded, scale = self.notional, self.volume, VWAP_SCALE
-        values: list[Value] = []
-        add = values.append
-        for price, volume in zip(prices, volumes, strict=True):
-            total += int(price * scale) * volume
-            traded += volume
-            add(total / traded / scale if traded else None)
-        self.notional, self.volume = total, traded
-        self.value = values[-1] if values else self.value
+    def fold(self, ticks: Ticks) -> list[Value]:
+        notionals = accumulate(ticks.notionals, initial=self.notional)
+        volumes = accumulate(ticks.volumes, initial=self.volume)
+        sums = zip(notionals, volumes, strict=True)
+        values = [total / volume / exact.SCALE if volume else None for total, volume in sums][1:]
+        self.notional += sum(ticks.notionals)
+        self.volume += sum(ticks.volumes)
+        self.value = values[-1]
         return values
 
 
@@ -128,6 +131,18 @@ class Ema(Kernel):
             self.value = math.fsum(self.first) / self.period
             self.first = []
         return self.value
+
+    def fold(self, ticks: Ticks) -> list[Value]:
+        value = self.value
+        if value is None:
+            return super().fold(ticks)
+        weight = 2.0 / (self.period + 1)
+        values: list[Value] = []
+        for price in ticks.prices:
+            value += (price - value) * weight
+            values.append(value)
+        self.value = value
+        return values
 
 
 class Rsi(Kernel):
@@ -152,13 +167,29 @@ class Rsi(Kernel):
         self.last = price
         self.changes += 1
         # While warming up the divisor is the number of changes so far: a running mean, then Wilder's smoothing.
-        weight = min(self.changes, self.period)
-        self.gain += (max(change, 0.0) - self.gain) / weight
-        self.loss += (max(-change, 0.0) - self.loss) / weight
+        weight = self.changes if self.changes < self.period else self.period
+        self.gain += ((change if change > 0.0 else 0.0) - self.gain) / weight
+        self.loss += ((-change if change < 0.0 else 0.0) - self.loss) / weight
         if self.changes >= self.period:
             moved = self.gain + self.loss
             self.value = 100.0 * self.gain / moved if moved else 0.0
         return self.value
+
+    def fold(self, ticks: Ticks) -> list[Value]:
+        last, period, gain, loss = self.last, self.period, self.gain, self.loss
+        if last is None or self.changes < period:
+            return super().fold(ticks)
+        values: list[Value] = []
+        for price in ticks.prices:
+            change = price - last
+            last = price
+            gain += ((change if change > 0.0 else 0.0) - gain) / period
+            loss += ((-change if change < 0.0 else 0.0) - loss) / period
+            moved = gain + loss
+            values.append(100.0 * gain / moved if moved else 0.0)
+        self.last, self.gain, self.loss, self.value = last, gain, loss, values[-1]
+        self.changes += len(values)
+        return values
 
 
 class SessionOpen(Kernel):
@@ -169,6 +200,11 @@ class SessionOpen(Kernel):
             self.value = price
         return self.value
 
+    def fold(self, ticks: Ticks) -> list[Value]:
+        if self.value is None:
+            self.value = ticks.prices[0]
+        return [self.value] * len(ticks.prices)
+
 
 class SessionHigh(Kernel):
     """The session's highest price so far in dollars."""
@@ -177,6 +213,11 @@ class SessionHigh(Kernel):
         if self.value is None or price > self.value:
             self.value = price
         return self.value
+
+    def fold(self, ticks: Ticks) -> list[Value]:
+        if self.value is None or max(ticks.prices) > self.value:
+            return super().fold(ticks)
+        return [self.value] * len(ticks.prices)
 
 
 class SessionLow(Kernel):
@@ -187,6 +228,11 @@ class SessionLow(Kernel):
             self.value = price
         return self.value
 
+    def fold(self, ticks: Ticks) -> list[Value]:
+        if self.value is None or min(ticks.prices) < self.value:
+            return super().fold(ticks)
+        return [self.value] * len(ticks.prices)
+
 
 class SessionClose(Kernel):
     """The session's last price so far in dollars."""
@@ -194,3 +240,7 @@ class SessionClose(Kernel):
     def update(self, price: float, volume: int, ts_us: int) -> Value:
         self.value = price
         return price
+
+    def fold(self, ticks: Ticks) -> list[Value]:
+        self.value = ticks.prices[-1]
+        return list(ticks.prices)

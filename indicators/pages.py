@@ -13,10 +13,14 @@ async def read(log: Log, after: int, limit: int = SIZE) -> Page:
 
     Raises CorruptEventError when the very next event is corrupt.
     """
+    head = log.head
     while True:
         try:
-            return await log.read(after, limit, KINDS)
+            page = await log.read(after, limit, KINDS)
         except CorruptEventError:
             if limit == 1:
                 raise
             limit //= 2
+        else:
+            # Nothing found below the head: those events were pruned.
+            return page if page.through_seq > after else Page([], max(after, head))

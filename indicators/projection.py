@@ -194,7 +194,9 @@ class Projection:
         wanted = self.definition.stored()
         if stored is None:
             stored = await self.state.transaction(lambda connection: store.create(connection, wanted))
-        self._outdated = stored.definition != wanted or stored.checkpoint > self.log.head
+        foreign = stored.definition != wanted or stored.checkpoint > self.log.head
+        # A replay knows where a log that was pruned can be folded from.
+        self._outdated = foreign or (stored.checkpoint == 0 and await replay.begins_pruned(self.log))
         self._fold = Fold(self.definition)
         if self._outdated:
             # The revision goes on; nothing is folded by this definition yet.

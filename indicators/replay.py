@@ -5,6 +5,7 @@ that swaps. A crash before the last leaves the old tables, and the next start dr
 values are as before keeps its revision, so that the replicator sends only what differs.
 """
 
+import itertools
 import sqlite3
 from collections.abc import Callable
 from datetime import date, time
@@ -26,6 +27,8 @@ Progress = Callable[[int, int | None], None]
 
 SUFFIX = "_rebuilt"
 
+_ROWS_PER_WRITE = 10_000
+
 
 class Scope(msgspec.Struct, frozen=True):
     """What is replayed: ticks at or after `from_us`, of `ticker` when given."""
@@ -44,12 +47,12 @@ EVERYTHING = Scope()
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """`changed` rows differ from before or are new and are sent again, `removed` rows are no longer given."""
+    """`events` gave `rows`, where there were `rows_before`; `changed` of them are new or differ, and are sent."""
 
     events: int
     rows: int
+    rows_before: int
     changed: int
-    removed: int
     through_seq: int
 
 
@@ -60,6 +63,12 @@ def no_progress(done: int, total: int | None) -> None:
 def scope_from(day: date | None, ticker: str | None) -> Scope:
     """The scope of `rebuild --from DAY --ticker TICKER`. No session spans two ET days, so a day is a clean start."""
     return Scope(0 if day is None else calendar.eastern_us(day, time(0)), ticker)
+
+
+async def begins_pruned(log: Log) -> bool:
+    """Whether the first events of `log` were pruned and others are left."""
+    first = (await log.read(0, 1)).events
+    return bool(first) and first[0].seq > 1
 
 
 def discard(connection: sqlite3.Connection) -> None:
@@ -81,35 +90,37 @@ class Replay:
         self._scope = scope
         self._replace_all = replace_all
         self._fold = Fold(definition)
+        self._pending = Folded()
         self._old = comparison.OldRows(definition.shipped)
         self._events = self._rows = self._changed = 0
 
     async def begin(self) -> None:
         """Make the new tables."""
         await self._state.transaction(self._prepare)
-        first = await self._log.read(0, 1)
-        if first.events and first.events[0].seq > 1:
+        if await begins_pruned(self._log):
             # The day of the first event was pruned in part and cannot be replayed: begin with the first whole one.
-            midnight_us = calendar.next_session(first.events[0].ts_us, "all").open_us
+            first = (await self._log.read(0, 1)).events[0]
+            midnight_us = calendar.next_session(first.ts_us, "all").open_us
             self._scope = msgspec.structs.replace(self._scope, from_us=max(self._scope.from_us, midnight_us))
 
     async def replay_page(self, target: int) -> None:
-        """Fold and write the next page of the log, not beyond the seq `target`.
+        """Fold the next page of the log, not beyond the seq `target`, and write what has gathered when it is much.
 
         Raises CorruptEventError or ProjectionError; `through` then tells what was replayed.
         """
         page = await pages.read(self._log, self.through, min(pages.SIZE, target - self.through))
         events = [event for event in page.events if event.seq <= target and self._wanted(event)]
-        folded = self._fold.page(events)
-        if events:
-            await self._state.transaction(lambda connection: self._write(connection, folded))
+        self._pending.extend(self._fold.page(events))
         self._events += len(events)
         self.through = min(page.through_seq, target)
+        if len(self._pending.rows) >= _ROWS_PER_WRITE:
+            await self._state.transaction(self._write)
 
     async def swap(self) -> Summary:
         """Put the new rows in the place of the old ones, with the states and the checkpoint that go with them."""
-        removed = await self._state.transaction(self._swap)
-        return Summary(self._events, self._rows, self._changed, removed, self.through)
+        await self._state.transaction(self._write)
+        before = await self._state.transaction(self._swap)
+        return Summary(self._events, self._rows, before, self._changed, self.through)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         discard(connection)
@@ -119,16 +130,15 @@ class Replay:
     def _wanted(self, event: StoredEvent) -> bool:
         return event.ts_us >= self._scope.from_us and self._scope.ticker in (None, event.ticker)
 
-    def _write(self, connection: sqlite3.Connection, folded: Folded) -> None:
-        revisions = self._old.revisions(connection, folded.rows)
-        rows = []
-        for row, revision in zip(folded.rows, revisions, strict=True):
-            if revision is not None:
-                rows.append((revision, *row))
-                continue
-            # Numbered at the swap, above what the projection gives out meanwhile.
-            self._changed += 1
-            rows.append((-self._changed, *row))
+    def _write(self, connection: sqlite3.Connection) -> None:
+        folded, self._pending = self._pending, Folded()
+        # New and changed rows are numbered at the swap, above what the projection gives out meanwhile.
+        unnumbered = itertools.count(-self._changed - 1, -1)
+        rows = [
+            (next(unnumbered) if revision is None else revision, *row)
+            for row, revision in zip(folded.rows, self._old.revisions(connection, folded.rows), strict=True)
+        ]
+        self._changed = -next(unnumbered) - 1
         self._rows += len(rows)
         store.write_rows(connection, rows, SUFFIX)
         store.write_bars(connection, folded, SUFFIX)
@@ -148,7 +158,7 @@ class Replay:
         store.write_states(connection, self._fold.states())
         revision = position.revision + self._changed
         store.move(connection, Position(self._definition.stored(), self.through, revision))
-        return int(before) - self._old.found
+        return int(before)
 
     def _rename(self, connection: sqlite3.Connection) -> None:
         schema.drop_views(connection)
