@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from eventlog.errors import LogClosedError, TicktapeError
+from eventlog.errors import CorruptEventError, LogClosedError, TicktapeError
 from service.web import frames, history
 from service.web.frames import Batch, FrameReader
 from service.web.viewer import Viewer
@@ -69,7 +69,10 @@ class Tail:
         if self._tasks:
             return
         self.position = self._log.head
-        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._report())]
+        self._tasks = [
+            asyncio.create_task(self._follow(), name="live page: follow"),
+            asyncio.create_task(self._report(), name="live page: report"),
+        ]
         for task in self._tasks:
             task.add_done_callback(self._ended)
 
@@ -93,12 +96,15 @@ class Tail:
         if after > until or until - after > MAX_RESUME_EVENTS:
             yield frames.message("resync", {"reason": "too much has happened since"}, until)
             return
-        while after < until:
-            batch = await self._reader.read(after, min(PAGE_EVENTS, until - after))
-            if batch.through_seq == after:
-                break
-            after = batch.through_seq
-            yield batch.message(ticker)
+        try:
+            while after < until:
+                batch = await self._reader.read(after, min(PAGE_EVENTS, until - after))
+                if batch.through_seq == after:
+                    break
+                after = batch.through_seq
+                yield batch.message(ticker)
+        except TicktapeError as error:
+            yield frames.message("trouble", {"error": str(error)})
 
     async def _follow(self) -> None:
         while True:
@@ -107,7 +113,9 @@ class Tail:
             except LogClosedError:
                 return  # the service is ending
             except TicktapeError as error:
-                logger.bind(event="page.tail_failed").warning("the live page is paused: {}", error)
+                logger.bind(event="page.paused").warning("the live page is paused: {}", error)
+                for viewer in self._viewers:
+                    viewer.offer_latest("trouble", frames.message("trouble", {"error": str(error)}))
                 await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
             await asyncio.sleep(PACE_SECONDS)
 
@@ -154,6 +162,7 @@ class Tail:
 
     async def _load_prices(self) -> None:
         for ticker in self._tickers:
-            last = await self._log.latest("equity_tick", ticker)
-            if last is not None:
-                self._prices.setdefault(ticker, history.tick_row(last)[2])
+            with contextlib.suppress(CorruptEventError):  # the tab waits for the next price
+                last = await self._log.latest("equity_tick", ticker)
+                if last is not None:
+                    self._prices.setdefault(ticker, history.tick_row(last)[2])

@@ -13,7 +13,7 @@ class Viewer:
     def __init__(self, ticker: str) -> None:
         self.ticker = ticker
         self._waiting: list[bytes] = []
-        self._waiting_bytes = 0
+        self.waiting_bytes = 0
         self._latest: dict[str, bytes] = {}
         self._something = asyncio.Event()
         self._dismissed = False
@@ -22,12 +22,12 @@ class Viewer:
         """Put ticks or gaps behind those that wait."""
         if not message:
             return
-        if self._waiting_bytes + len(message) > MAX_WAITING_BYTES:
+        if self.waiting_bytes + len(message) > MAX_WAITING_BYTES:
             self._waiting = []
             message = frames.message("resync", {"reason": "this page read too slowly"})
-            self._waiting_bytes = 0
+            self.waiting_bytes = 0
         self._waiting.append(message)
-        self._waiting_bytes += len(message)
+        self.waiting_bytes += len(message)
         self._something.set()
 
     def offer_latest(self, name: str, message: bytes) -> None:
@@ -44,7 +44,7 @@ class Viewer:
         """Everything that waits, ticks first; waits for something. Empty after `dismiss`."""
         await self._something.wait()
         taken = b"".join([*self._waiting, *self._latest.values()])
-        self._waiting, self._waiting_bytes, self._latest = [], 0, {}
+        self._waiting, self.waiting_bytes, self._latest = [], 0, {}
         if not self._dismissed:
             self._something.clear()
         return taken

@@ -3,19 +3,20 @@
 import contextlib
 import math
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
-import indicators.schema
-import replicator.schema
-from eventlog import events, log, state
+from eventlog import events
+from eventlog.clock import SystemClock
 from eventlog.events import EquityTick, Event, OptionQuote
-from eventlog.log import EventLog
-from indicators.definition import Definition
-from indicators.projection import Projection
+from feed.schwab import SimulatedSource
+from service import composition
+from service.app import Service
+from service.context import open_context
+from service.health.live import Gatherer
 from service.settings import Settings
 from service.web import page, server
 
@@ -26,26 +27,22 @@ MINUTE_US = 60_000_000
 class Recorder:
     """What a test drives: `record` appends and folds."""
 
-    log: EventLog
-    projection: Projection
-    service: Any
-    url: str = ""
+    service: Service
+    url: str
 
     async def append(self, batch: list[Event]) -> int:
         """Append without folding; the head."""
-        await self.log.append(batch)
-        return self.log.head
+        log = self.service.context.log
+        await log.append(batch)
+        return log.head
 
     async def record(self, batch: list[Event]) -> int:
         """Append, and fold everything; the head."""
-        await self.append(batch)
-        await self.fold()
-        return self.log.head
-
-    async def fold(self) -> None:
-        """Fold everything."""
-        while self.projection.checkpoint < self.log.head:
-            await self.projection.fold_once()
+        head = await self.append(batch)
+        projection = self.service.context.projection
+        while projection.checkpoint < head:
+            await projection.fold_once()
+        return head
 
 
 @contextlib.asynccontextmanager
@@ -60,22 +57,14 @@ async def recording(data_dir: Path, tickers: str = "QQQ,SPY", **more: Any) -> As
         _env_file=None,
         **more,
     )
-    async with contextlib.AsyncExitStack() as stack:
-        event_log = await log.open_log(data_dir)
-        stack.push_async_callback(event_log.close)
-        database = await state.open_state(
-            data_dir / "state.db", {"indicators": indicators.schema.STEPS, "replicator": replicator.schema.STEPS}
-        )
-        stack.push_async_callback(database.close)
-        projection = Projection(event_log, database, Definition(session="all"))
-        await projection.start()
-        context = SimpleNamespace(
-            settings=settings, log=event_log, state=database, projection=projection, replicator=None
-        )
-        recorder = Recorder(event_log, projection, cast(Any, SimpleNamespace(context=context)))
-        routes = await stack.enter_async_context(page.open_routes(recorder.service))
-        recorder.url = await stack.enter_async_context(server.serve(settings, routes))
-        yield recorder
+    clock = SystemClock()
+    source = SimulatedSource("http://127.0.0.1:1")
+    async with open_context(settings, clock) as context:
+        await context.projection.start()
+        gatherer = Gatherer(settings, context.log, clock, is_token_needed=False)
+        service = Service(context, composition.feed(settings, context.log, source, clock), gatherer)
+        async with page.open_routes(service) as routes, server.serve(settings, routes) as url:
+            yield Recorder(service, url)
 
 
 def tick(ticker: str, ts_us: int, price: float, volume: int = 100) -> Event:
@@ -113,3 +102,22 @@ def chain(ticker: str, ts_us: int, price: float, expiration: str) -> list[Event]
             )  # fmt: skip
             made.append(Event(ticker, ts_us, quote))
     return made
+
+
+def corrupt(recorder: Recorder, seq: int) -> None:
+    """Change an event's payload behind its CRC, as a failing disk would."""
+    with contextlib.closing(sqlite3.connect(recorder.service.context.settings.data_dir / "events.db")) as connection:
+        connection.execute("DROP TRIGGER events_never_change")
+        connection.execute("UPDATE events SET payload = replace(payload, '600', '700') WHERE seq = ?", (seq,))
+        connection.commit()
+
+
+def corrupt_next(recorder: Recorder) -> None:
+    """Have the next event's payload changed behind its CRC as soon as it is written."""
+    with contextlib.closing(sqlite3.connect(recorder.service.context.settings.data_dir / "events.db")) as connection:
+        connection.execute("DROP TRIGGER events_never_change")
+        connection.execute(
+            "CREATE TRIGGER failing_disk AFTER INSERT ON events"
+            " BEGIN UPDATE events SET payload = replace(payload, '600', '700') WHERE seq = NEW.seq; END"
+        )
+        connection.commit()

@@ -12,6 +12,7 @@ export class DayBars {
    */
   constructor(bars, lines) {
     this.minutes = [];
+    this.lastTickUs = 0;
     const byMinute = new Map(lines.map((line) => [minuteOf(line.tsUs), line]));
     for (const bar of bars) {
       const line = byMinute.get(minuteOf(bar.tsUs));
@@ -40,10 +41,11 @@ export class DayBars {
     return this.minutes[index];
   }
 
-  /** Fold a tick in; returns the index of the first minute it changed, or -1 for one older than the last minute. */
+  /** Fold a tick in; returns the index of the first minute it changed, or -1 for one that is known or too old. */
   add(tick) {
     const minuteUs = minuteOf(tick.tsUs);
-    if (this.last && minuteUs < this.last.tsUs) return -1;
+    if (tick.tsUs <= this.lastTickUs || (this.last && minuteUs < this.last.tsUs)) return -1;
+    this.lastTickUs = tick.tsUs;
     const touched = Math.max(0, this.minutes.length - (this.last?.tsUs === minuteUs ? 1 : 0));
     this.#reach(minuteUs);
     const bar = this.last;

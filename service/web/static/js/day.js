@@ -54,6 +54,7 @@ export class DayView {
       prices: current((prices) => this.onPrices(prices)),
       chain: current((rows) => this.#addContracts(rows)),
       resync: current(() => this.#reload()),
+      trouble: current((error) => setText(find("#notice"), error)),
       state: current((state) => this.#showState(state)),
     };
   }

@@ -39,7 +39,8 @@ export class ServiceSource {
 
   /**
    * Follow `ticker` from `position` on: `on.ticks(ticks)`, `on.gap(gap)`, `on.vitals(vitals)`, `on.prices(prices)`,
-   * `on.chain(rows)`, `on.resync()` when history has to be fetched anew, `on.state("open" | "lost")`. Returns how to stop.
+   * `on.chain(rows)`, `on.resync()` when history has to be fetched anew, `on.trouble(text)`, `on.state("open" | "lost")`.
+   * Returns how to stop.
    *
    * The browser reconnects by itself and tells the last seq it has seen; it gives up on an HTTP error, then we retry.
    */
@@ -60,6 +61,7 @@ export class ServiceSource {
       listen("prices", on.prices);
       listen("options", (frame) => on.chain(frame.rows));
       listen("resync", on.resync);
+      listen("trouble", ({ error }) => on.trouble(error));
       stream.onopen = () => on.state("open");
       stream.onerror = () => {
         on.state("lost");
