@@ -28,6 +28,14 @@ class Outcome:
     unsent: int
 
 
+@dataclass(frozen=True)
+class Began:
+    """Where a run began: the log's head, and the rows delivered per table by the runs before it."""
+
+    head: int
+    delivered: dict[str, int]
+
+
 class Service:
     """One recorder on one data directory: `async with running(...)` starts it, `stop` ends it in order.
 
@@ -46,15 +54,23 @@ class Service:
     async def start(self) -> None:
         """Start every room: log first, feed last, so that nothing arrives that cannot be recorded."""
         context = self.context
+        first_seq = context.log.head
         await context.log.start_recording(version("ticktape"))
         await context.projection.start()
-        self._supervisor.start("projection", context.projection.run(self._stop_rest))
         if context.replicator is not None:
             await context.replicator.start()
+        self.began = Began(first_seq, self.delivered())
+        self._supervisor.start("projection", context.projection.run(self._stop_rest))
+        if context.replicator is not None:
             context.projection.on_rows = context.replicator.wake
             self._supervisor.start("replicator", context.replicator.run(self._stop_rest))
             self._supervisor.start("append wake-up", self._wake_on_append())
         self._supervisor.start("feed", self.feed.run(self._stop_feed))
+
+    def delivered(self) -> dict[str, int]:
+        """Table -> rows delivered to this destination over all time."""
+        replicator = self.context.replicator
+        return {} if replicator is None else {table.table: table.delivered for table in replicator.status()}
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Wait for `stop`; raises when a task dies."""

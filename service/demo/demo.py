@@ -41,11 +41,10 @@ async def play(settings: Settings, options: Options, stop: asyncio.Event, on_sta
             )
             any_port = "health_port" not in settings.model_fields_set
             async with app.running(settings, SimulatedSource(exchange.url), any_port=any_port) as service:
-                first_seq = service.context.log.head
                 with on_start(service):
                     await _until_done(service, exchange, options, stop)
                 outcome = await service.stop("demo ended")
-                return await summary.sum_up(service, first_seq, outcome, dsn)
+                return await summary.sum_up(service, outcome, dsn)
 
 
 OnStart = summary.OnStart

@@ -23,16 +23,17 @@ class Summary(msgspec.Struct, frozen=True):
     database_uri: str
 
 
-async def sum_up(service: Service, first_seq: int, outcome: Outcome, dsn: str) -> Summary:
-    """Count what was recorded after `first_seq` and what was delivered."""
-    context = service.context
-    tables = context.replicator.status() if context.replicator is not None else []
-    data_dir = context.settings.data_dir.resolve()
+async def sum_up(service: Service, outcome: Outcome, dsn: str) -> Summary:
+    """Count what was recorded and delivered since the service began."""
+    began = service.began
+    replicator = service.context.replicator
+    tables = [] if replicator is None else replicator.status()
+    data_dir = service.context.settings.data_dir.resolve()
     return Summary(
-        ticks_appended=await _count(service, first_seq, "equity_tick"),
-        rows_delivered={table.table: table.delivered for table in tables},
+        ticks_appended=await _count(service, began.head, "equity_tick"),
+        rows_delivered={table: count - began.delivered[table] for table, count in service.delivered().items()},
         unsent=outcome.unsent,
-        gaps=await _count(service, first_seq, "feed_gap"),
+        gaps=await _count(service, began.head, "feed_gap"),
         dead_letters=sum(table.dead_letters for table in tables),
         events_db=str(data_dir / "events.db"),
         state_db=str(data_dir / "state.db"),
