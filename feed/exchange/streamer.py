@@ -13,6 +13,7 @@ from feed.exchange import protocol
 from feed.exchange.protocol import Fields
 
 QUEUE_FRAMES = 256
+CLOSE_TIMEOUT_SECONDS = 0.5
 
 
 class Desk(Protocol):
@@ -84,20 +85,20 @@ class Streamer:
     async def stop(self, code: int, message: str) -> None:
         """Give notice of `code` past the queue, as Schwab does, and close."""
         with contextlib.suppress(ConnectionError, TimeoutError):
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await self._socket.send_str(msgspec.json.encode(protocol.notice(code, message)).decode())
         await self.close(1000)
 
     async def close(self, code: int, message: str = "") -> None:
-        """Close with a WebSocket code; 1006 means: the TCP connection just breaks."""
-        if code == 1006:
-            transport = self._socket._req.transport if self._socket._req else None
-            if transport is not None:
-                transport.abort()
-            return
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            async with asyncio.timeout(1):
-                await self._socket.close(code=code, message=message.encode())
+        """Close with a WebSocket code; 1006 means: the TCP connection just breaks, as it does for who does not answer."""
+        if code != 1006:
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+                    await self._socket.close(code=code, message=message.encode())
+                    return
+        transport = self._socket._req.transport if self._socket._req else None
+        if transport is not None:
+            transport.abort()
 
     def freeze(self) -> None:
         """Play half-open: the TCP connection lives, but nothing is read, answered or sent, pings included."""
