@@ -7,7 +7,7 @@ import typer
 from typer.exceptions import TyperException
 
 from eventlog.errors import TicktapeError
-from service.commands import demo, migrate, run
+from service.commands import database, demo, log, migrate, run
 
 app = typer.Typer(
     help="ticktape: the tick recorder one can trust.",
@@ -15,7 +15,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
 )
-for module in (run, demo, migrate):
+for module in (run, demo, database, log, migrate):
     module.register(app)
 
 
@@ -42,5 +42,5 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print("ticktape: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
+    print("ticktape: " + " ".join(message.split()), file=sys.stderr)
     return code

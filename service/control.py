@@ -15,7 +15,7 @@ from typing import Any
 from eventlog.errors import AlreadyRunningError, TicktapeError
 from service import jobs
 from service.context import Context
-from service.jobs import Progress
+from service.job import Progress
 
 SOCKET_NAME = "control.sock"
 MAX_LINE_BYTES = 16 * 1024 * 1024

@@ -1,15 +1,13 @@
-"""Work that changes a database: run inside the service when there is one, otherwise under the instance lock."""
+"""Every job by name: run inside the service when there is one, otherwise under the instance lock."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from eventlog.errors import UsageError
+from service import jobs_log
 from service.context import Context
+from service.job import Job, Progress
 
-Progress = Callable[[int, int | None], None]
-Job = Callable[[Context, dict[str, Any], Progress], Awaitable[dict[str, Any]]]
-
-JOBS: dict[str, Job] = {}
+JOBS: dict[str, Job] = {**jobs_log.JOBS}
 
 
 async def run(name: str, context: Context, args: dict[str, Any], progress: Progress) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from eventlog.errors import AlreadyRunningError
 from eventlog.lock import InstanceLock
 from service import control, directory, jobs
 from service.context import open_context
-from service.jobs import Progress
+from service.job import Progress
 from service.settings import Settings
 
 

@@ -37,7 +37,7 @@ def demo(
     _check_tape(settings, tape)
     logs.silence()
     result = asyncio.run(_play(settings, demo_service.Options(seconds, tape, speed), as_json))
-    print(msgspec.json.encode(result).decode() if as_json else summary.lines(result))  # noqa: T201
+    print(msgspec.json.encode(result).decode() if as_json else summary.lines(result))
     return 0 if result.unsent == 0 else 1
 
 

@@ -10,12 +10,12 @@ import pytest
 from eventlog import events
 from eventlog.errors import AlreadyRunningError, UsageError
 from eventlog.lock import InstanceLock
-from service import control, jobs, work
+from service import control, job, jobs, work
 from service.context import Context, open_context
 from service.settings import Settings
 
 
-async def _count(context: Context, args: dict[str, Any], progress: jobs.Progress) -> dict[str, Any]:
+async def _count(context: Context, args: dict[str, Any], progress: job.Progress) -> dict[str, Any]:
     progress(1, 2)
     if args.get("fail"):
         raise UsageError("told to fail")
