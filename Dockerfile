@@ -21,7 +21,7 @@ COPY indicators/ indicators/
 COPY market/ market/
 COPY replicator/ replicator/
 COPY service/ service/
-COPY supabase/migrations/ supabase/migrations/
+COPY supabase/ supabase/
 RUN tools/bin/python -m hatchling build -t wheel \
     && tools/bin/uv pip install --quiet --python /opt/ticktape/bin/python --no-deps dist/*.whl
 COPY deploy/slim.sh deploy/
