@@ -22,6 +22,7 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/sqlfluff lint --disable-progress-bar supabase
 
 $(VENV)/bin/python:
 	@python3 -m venv $(VENV) || { echo "python3 with the venv module is needed (Debian: apt install python3-venv)" >&2; exit 2; }

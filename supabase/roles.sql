@@ -1,5 +1,6 @@
 -- Supabase's roles, which policies and grants name. On Supabase they are there already; `ticktape migrate` makes them
--- first, before psql run this file. Roles belong to the whole server: another database's migration may make them meanwhile.
+-- first; with psql run this file before the migrations. Roles belong to the whole server: the migration of another
+-- database may make them meanwhile.
 
 do $$
 declare

@@ -2,23 +2,23 @@
 
 create table if not exists public.equity_data (
     ticker varchar(10) not null,
-    "timestamp" timestamptz not null,
+    timestamp timestamptz not null,
     price decimal(10, 2) not null,
     volume bigint not null default 0,
-    constraint equity_data_pkey primary key (ticker, "timestamp")
+    constraint equity_data_pkey primary key (ticker, timestamp)
 );
 
 create table if not exists public.indicators (
     ticker varchar(10) not null,
-    "timestamp" timestamptz not null,
+    timestamp timestamptz not null,
     sma9 decimal(10, 2),
     vwap decimal(10, 2),
-    constraint indicators_pkey primary key (ticker, "timestamp")
+    constraint indicators_pkey primary key (ticker, timestamp)
 );
 
 -- The primary keys serve (ticker, timestamp); these serve questions over all tickers.
-create index if not exists idx_equity_data_timestamp on public.equity_data ("timestamp" desc);
-create index if not exists idx_indicators_timestamp on public.indicators ("timestamp" desc);
+create index if not exists idx_equity_data_timestamp on public.equity_data (timestamp desc);
+create index if not exists idx_indicators_timestamp on public.indicators (timestamp desc);
 
 alter table public.equity_data enable row level security;
 alter table public.indicators enable row level security;

@@ -2,7 +2,7 @@
 
 create table if not exists public.option_prices (
     ticker varchar(10) not null,
-    "timestamp" timestamptz not null,
+    timestamp timestamptz not null,
     option_type varchar(4) not null constraint option_prices_option_type_check check (option_type in ('CALL', 'PUT')),
     strike_price decimal(10, 2) not null,
     expiration_date date not null,
@@ -17,10 +17,10 @@ create table if not exists public.option_prices (
     vega decimal(10, 6),
     implied_volatility decimal(10, 6),
     option_symbol varchar(50),
-    constraint option_prices_pkey primary key (ticker, "timestamp", option_type, strike_price, expiration_date)
+    constraint option_prices_pkey primary key (ticker, timestamp, option_type, strike_price, expiration_date)
 );
 
-create index if not exists idx_option_prices_timestamp on public.option_prices ("timestamp" desc);
+create index if not exists idx_option_prices_timestamp on public.option_prices (timestamp desc);
 create index if not exists idx_option_prices_expiration_date on public.option_prices (expiration_date);
 create index if not exists idx_option_prices_ticker_strike on public.option_prices (ticker, strike_price);
 

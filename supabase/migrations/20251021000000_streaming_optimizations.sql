@@ -2,16 +2,16 @@
 
 create table if not exists public.streaming_metrics (
     ticker varchar(10) not null,
-    "timestamp" timestamptz not null default now(),
+    timestamp timestamptz not null default now(),
     records_processed integer not null default 0,
     batch_size integer,
     processing_time_ms integer,
     error_count integer not null default 0,
     service_status varchar(50),
-    constraint streaming_metrics_pkey primary key (ticker, "timestamp")
+    constraint streaming_metrics_pkey primary key (ticker, timestamp)
 );
 
-create index if not exists idx_streaming_metrics_timestamp on public.streaming_metrics ("timestamp" desc);
+create index if not exists idx_streaming_metrics_timestamp on public.streaming_metrics (timestamp desc);
 
 alter table public.streaming_metrics enable row level security;
 
@@ -52,21 +52,21 @@ select
 from (
     select
         ticks.ticker,
-        (ticks."timestamp" at time zone 'America/New_York')::date as trading_day,
+        (ticks.timestamp at time zone 'America/New_York')::date as trading_day,
         count(*) as ticks,
         min(ticks.price) as low,
         max(ticks.price) as high,
         round(avg(ticks.price), 6) as average,
         sum(ticks.volume)::bigint as volume,
-        min(ticks."timestamp") as first_tick,
-        max(ticks."timestamp") as last_tick
+        min(ticks.timestamp) as first_tick,
+        max(ticks.timestamp) as last_tick
     from public.equity_data as ticks
-    group by ticks.ticker, (ticks."timestamp" at time zone 'America/New_York')::date
+    group by ticks.ticker, (ticks.timestamp at time zone 'America/New_York')::date
 ) as days
 inner join public.equity_data as first_row
-    on days.ticker = first_row.ticker and days.first_tick = first_row."timestamp"
+    on days.ticker = first_row.ticker and days.first_tick = first_row.timestamp
 inner join public.equity_data as last_row
-    on days.ticker = last_row.ticker and days.last_tick = last_row."timestamp";
+    on days.ticker = last_row.ticker and days.last_tick = last_row.timestamp;
 
 -- Unique, so that a refresh can run beside readers.
 create unique index if not exists equity_data_stats_key on public.equity_data_stats (ticker, trading_day);
@@ -161,20 +161,20 @@ as $$
         select
             asked.ticker,
             (
-                select max(ticks."timestamp") from public.equity_data as ticks
-                where ticks.ticker = asked.ticker and ticks."timestamp" <= moment
+                select max(ticks.timestamp) from public.equity_data as ticks
+                where ticks.ticker = asked.ticker and ticks.timestamp <= moment
             ) as last_tick,
             (
                 select count(*) from public.equity_data as ticks
                 where
                     ticks.ticker = asked.ticker
-                    and ticks."timestamp" > moment - interval '1 hour' and ticks."timestamp" <= moment
+                    and ticks.timestamp > moment - interval '1 hour' and ticks.timestamp <= moment
             ) as records,
             (
                 select coalesce(sum(metrics.error_count), 0)::bigint from public.streaming_metrics as metrics
                 where
                     metrics.ticker = asked.ticker
-                    and metrics."timestamp" > moment - interval '1 hour' and metrics."timestamp" <= moment
+                    and metrics.timestamp > moment - interval '1 hour' and metrics.timestamp <= moment
             ) as errors
         from asked
     ),
@@ -233,7 +233,7 @@ begin
     loop
         execute format(
             'delete from public.%1$I where ctid = any(array('
-            'select ctid from public.%1$I where "timestamp" < $1 order by "timestamp" limit 10000))',
+            'select ctid from public.%1$I where timestamp < $1 order by timestamp limit 10000))',
             table_name
         ) using until;
         get diagnostics deleted = row_count;

@@ -1,5 +1,5 @@
--- Prices carry up to four decimals (225.8435), which DECIMAL(10,2) rounds away; means and greeks are binary fractions,
--- which any decimal would round: they become double precision, so that the database holds what was computed, bit for bit.
+-- Prices carry up to four decimals (225.8435), which DECIMAL(10,2) rounds away. Means and greeks are binary fractions,
+-- which any decimal would round: as double precision the database holds what was computed, bit for bit.
 -- Nothing is altered that has its type already: an ALTER rewrites the table under an exclusive lock.
 
 create or replace function pg_temp.retype(table_name text, column_name text, wanted text) returns void

@@ -2,13 +2,13 @@
 
 create table if not exists public.stream_gaps (
     ticker varchar(10) not null,
-    "timestamp" timestamptz not null,
+    timestamp timestamptz not null,
     ended_at timestamptz not null,
     reason text not null,
-    constraint stream_gaps_pkey primary key (ticker, "timestamp")
+    constraint stream_gaps_pkey primary key (ticker, timestamp)
 );
 
-create index if not exists idx_stream_gaps_timestamp on public.stream_gaps ("timestamp" desc);
+create index if not exists idx_stream_gaps_timestamp on public.stream_gaps (timestamp desc);
 
 alter table public.stream_gaps enable row level security;
 
@@ -25,16 +25,16 @@ for select to anon, authenticated using (true);
 create or replace view public.bars_1m with (security_invoker = true) as
 select
     ticks.ticker,
-    date_bin('1 minute', ticks."timestamp", '2000-01-01 00:00:00+00') as "timestamp",
-    (array_agg(ticks.price order by ticks."timestamp"))[1] as open,
+    date_bin('1 minute', ticks.timestamp, '2000-01-01 00:00:00+00') as timestamp,
+    (array_agg(ticks.price order by ticks.timestamp))[1] as open,
     max(ticks.price) as high,
     min(ticks.price) as low,
-    (array_agg(ticks.price order by ticks."timestamp" desc))[1] as close,
+    (array_agg(ticks.price order by ticks.timestamp desc))[1] as close,
     sum(ticks.volume)::bigint as volume,
     (sum(ticks.price * ticks.volume) / nullif(sum(ticks.volume), 0))::double precision as vwap,
     count(*) as ticks
 from public.equity_data as ticks
-group by ticks.ticker, date_bin('1 minute', ticks."timestamp", '2000-01-01 00:00:00+00');
+group by ticks.ticker, date_bin('1 minute', ticks.timestamp, '2000-01-01 00:00:00+00');
 
 -- The bars of a ticker that begin at or after `since` and before `until`, read by key.
 create or replace function public.bars_1m_between(ticker text, since timestamptz, until timestamptz)
@@ -43,20 +43,20 @@ language sql stable set search_path = ''
 as $$
     select
         ticks.ticker,
-        date_bin('1 minute', ticks."timestamp", '2000-01-01 00:00:00+00'),
-        (array_agg(ticks.price order by ticks."timestamp"))[1],
+        date_bin('1 minute', ticks.timestamp, '2000-01-01 00:00:00+00'),
+        (array_agg(ticks.price order by ticks.timestamp))[1],
         max(ticks.price),
         min(ticks.price),
-        (array_agg(ticks.price order by ticks."timestamp" desc))[1],
+        (array_agg(ticks.price order by ticks.timestamp desc))[1],
         sum(ticks.volume)::bigint,
         (sum(ticks.price * ticks.volume) / nullif(sum(ticks.volume), 0))::double precision,
         count(*)
     from public.equity_data as ticks
     where
         ticks.ticker = bars_1m_between.ticker
-        and ticks."timestamp" >= date_bin('1 minute', since + interval '59.999999 seconds', '2000-01-01 00:00:00+00')
-        and ticks."timestamp" < date_bin('1 minute', until + interval '59.999999 seconds', '2000-01-01 00:00:00+00')
-    group by ticks.ticker, date_bin('1 minute', ticks."timestamp", '2000-01-01 00:00:00+00')
+        and ticks.timestamp >= date_bin('1 minute', since + interval '59.999999 seconds', '2000-01-01 00:00:00+00')
+        and ticks.timestamp < date_bin('1 minute', until + interval '59.999999 seconds', '2000-01-01 00:00:00+00')
+    group by ticks.ticker, date_bin('1 minute', ticks.timestamp, '2000-01-01 00:00:00+00')
     order by 2;
 $$;
 

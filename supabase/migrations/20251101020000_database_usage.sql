@@ -20,7 +20,7 @@ begin
         bytes := pg_total_relation_size(format('public.%I', name)::regclass);
         execute format('select count(*) from public.%I', name) into live_rows;
         -- A whole week, so that a weekend does not look like standstill.
-        execute format('select count(*) from public.%I where "timestamp" > now() - interval ''7 days''', name)
+        execute format('select count(*) from public.%I where timestamp > now() - interval ''7 days''', name)
         into week_rows;
         bytes_per_day := bytes::numeric / greatest(live_rows, 1) * week_rows / 7;
         days_left := null;

@@ -1,14 +1,15 @@
 -- What `ticktape verify` compares with the local log, because PostgREST cuts downloads at 1,000 rows.
 --
 -- One row per ticker and UTC hour that holds rows with since <= timestamp < until. `digest` is the md5, in lower-case
--- hexadecimal, of the UTF-8 text of the hour's rows, ordered by key (text by its bytes), joined by a newline (0x0A), none at
--- the end. A row is its columns, in the order below, joined by '|':
+-- hexadecimal, of the UTF-8 text of the hour's rows, ordered by key (text by its bytes), joined by a newline (0x0A),
+-- none at the end. A row is its columns, in the order below, joined by '|':
 --
 --   equity_data        ticker, timestamp, price, volume
 --   indicators         ticker, timestamp, sma9, vwap
 --   option_prices      ticker, timestamp, option_type, strike_price, expiration_date, last_price, bid, ask, volume,
 --                      open_interest, delta, gamma, theta, vega, implied_volatility, option_symbol
---   streaming_metrics  ticker, timestamp, records_processed, batch_size, processing_time_ms, error_count, service_status
+--   streaming_metrics  ticker, timestamp, records_processed, batch_size, processing_time_ms, error_count,
+--                      service_status
 --   stream_gaps        ticker, timestamp, ended_at, reason
 --
 --   timestamptz        whole microseconds since 1970-01-01 UTC, as a decimal integer
@@ -66,10 +67,10 @@ begin
     from pg_catalog.pg_attribute as attributes
     where attributes.attrelid = to_regclass(format('public.%I', table_name)) and attributes.attname = any(shipped);
     return query execute format(
-        'select rows.ticker::text, date_trunc(''hour'', rows."timestamp", ''UTC''), count(*), '
-        'md5(convert_to(string_agg(concat_ws(''|'', %s), E''\n'' order by rows."timestamp"%s), ''UTF8'')) '
+        'select rows.ticker::text, date_trunc(''hour'', rows.timestamp, ''UTC''), count(*), '
+        'md5(convert_to(string_agg(concat_ws(''|'', %s), E''\n'' order by rows.timestamp%s), ''UTF8'')) '
         'from public.%I as rows '
-        'where rows."timestamp" >= $1 and rows."timestamp" < $2 and ($3 is null or rows.ticker = $3) '
+        'where rows.timestamp >= $1 and rows.timestamp < $2 and ($3 is null or rows.ticker = $3) '
         'group by rows.ticker, 2 order by rows.ticker collate "C", 2',
         line, rest_of_key, table_name
     ) using since, until, replication_digest.ticker;

@@ -1,5 +1,6 @@
 """Each migration from an empty database and from the original tables, once and twice, by every way it is applied."""
 
+import asyncio
 import re
 import subprocess
 from pathlib import Path
@@ -110,9 +111,9 @@ async def test_nobody_but_the_service_role_writes_to_original_tables(original_da
 
 async def test_psql_gives_the_same_database(empty_database: str, database: str) -> None:
     files = [argument for file in (SUPABASE / "roles.sql", *FILES) for argument in ("--file", str(file))]
-    psql = embedded._binaries() / "psql"
+    command = [embedded.binaries() / "psql", empty_database, "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", *files]
     for _ in range(2):
-        subprocess.run([psql, empty_database, "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", *files], check=True)
+        await asyncio.to_thread(subprocess.run, command, check=True)
 
     assert await shape(empty_database) == await shape(database)
 
