@@ -55,7 +55,7 @@ USER 10001:10001
 VOLUME ["/data"]
 STOPSIGNAL SIGTERM
 # A warning (1) is for the operator, not for the restart policy; only an error (2) makes the container unhealthy.
-HEALTHCHECK --interval=60s --timeout=20s --start-period=90s --retries=3 \
+HEALTHCHECK --interval=60s --timeout=30s --start-period=90s --retries=3 \
     CMD ["/bin/sh", "-c", "ticktape health --local || [ $? -eq 1 ]"]
 ENTRYPOINT ["ticktape"]
 CMD ["run"]

@@ -134,7 +134,7 @@ start_container() {
     touch "$STARTED" && docker run --detach --name ticktape \
         --env-file "$SETTINGS" --env DATA_DIR=/data --volume "$DATA:/data" \
         --read-only --tmpfs /tmp:size=16m,mode=1777 --cap-drop ALL --security-opt no-new-privileges:true \
-        --memory 400m --pids-limit 128 --init --restart unless-stopped --stop-timeout 30 \
+        --health-interval 300s --health-start-interval 5s --memory 400m --pids-limit 128 --init --restart unless-stopped --stop-timeout 30 \
         --log-driver json-file --log-opt max-size=10m --log-opt max-file=5 "$1" >/dev/null
 }
 

@@ -84,6 +84,7 @@ def test_compose_and_the_box_run_the_container_in_the_same_way(compose: dict[str
         *(f"--tmpfs {mount}" for mount in compose["tmpfs"]),
         *(f"--log-opt {name}={value}" for name, value in logging["options"].items()),
         f"--log-driver {logging['driver']}",
+        *(f"--health-{name.replace('_', '-')} {value}" for name, value in compose["healthcheck"].items()),
         f"--memory {compose['mem_limit']}",
         f"--pids-limit {compose['pids_limit']}",
         f"--restart {compose['restart']}",
