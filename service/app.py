@@ -12,7 +12,7 @@ from eventlog.clock import Clock, SystemClock
 from eventlog.errors import LogClosedError
 from feed.feed import Feed
 from feed.schwab import LiveSource, Source
-from service import composition, control, scheduler
+from service import composition, control, monitor, scheduler
 from service.context import Context, open_context
 from service.health import http as health
 from service.health.live import Gatherer
@@ -42,11 +42,12 @@ class Service:
     `url` is where health, metrics and the live page are served.
     """
 
-    def __init__(self, context: Context, feed: Feed, gatherer: Gatherer) -> None:
+    def __init__(self, context: Context, feed: Feed, gatherer: Gatherer, clock: Clock) -> None:
         self.context = context
         self.feed = feed
         self.gatherer = gatherer
         self.url = ""
+        self.monitor = monitor.open_monitor(self, clock)
         self._supervisor = Supervisor()
         self._stop_feed = asyncio.Event()
         self._stop_rest = asyncio.Event()
@@ -66,6 +67,7 @@ class Service:
             self._supervisor.start("replicator", context.replicator.run(self._stop_rest))
             self._supervisor.start("append wake-up", self._wake_on_append())
         self._supervisor.start("feed", self.feed.run(self._stop_feed))
+        self._supervisor.start("monitor", self.monitor.run(self._stop_rest))
 
     def delivered(self) -> dict[str, int]:
         """Table -> rows delivered to this destination over all time."""
@@ -88,6 +90,7 @@ class Service:
         if context.replicator is not None:
             unsent = await context.replicator.drain(context.settings.shutdown_seconds)
         self._stop_rest.set()
+        await self._supervisor.finish("monitor")
         if unsent:
             logger.bind(event="service.unsent", rows=unsent).warning(
                 "{} rows are unsent; they are safe in the log and go out after the next start", unsent
@@ -120,7 +123,7 @@ async def running(
     clock = clock or SystemClock()
     async with open_context(settings, clock) as context:
         gatherer = Gatherer(settings, context.log, clock, is_token_needed=isinstance(source, LiveSource))
-        service = Service(context, composition.feed(settings, context.log, source, clock), gatherer)
+        service = Service(context, composition.feed(settings, context.log, source, clock), gatherer, clock)
         # Served before anything starts, so that a taken port leaves no trace of a run in the record.
         async with _served(service, clock, any_port):
             try:

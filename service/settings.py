@@ -39,6 +39,9 @@ class Settings(pydantic_settings.BaseSettings):
     schwab_callback_url: str = Field(
         "https://127.0.0.1:8182", description="Callback URL of the Schwab app, to the letter"
     )
+    schwab_url: str = Field(
+        "https://api.schwabapi.com", description="Schwab's API; another address only for a simulated exchange"
+    )
     schwab_token_path: Path | None = Field(None, description="Token file; default: schwab_token.json in DATA_DIR")
     data_dir: Path = Field(Path("data"), description="Directory of events.db, state.db and the token")
     destination: Literal["supabase", "postgres", "none"] = Field("supabase", description="Where rows are shipped")

@@ -4,11 +4,14 @@ import asyncio
 import signal
 
 import typer
+from loguru import logger
 
 from feed import schwab
 from service import app as service_app
-from service import directory, logs, options
+from service import directory, logs, notify, options, provenance
 from service import settings as settings_module
+from service.alerts import last_words
+from service.app import Service
 from service.settings import Settings
 
 
@@ -32,8 +35,25 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    source = schwab.LiveSource(settings.schwab_app_key, settings.schwab_app_secret, settings.token_path)
-    with directory.held_for_recording(settings.data_dir, "schwab"):
-        async with service_app.running(settings, source) as service:
-            await service.watch(stop)
-            await service.stop("signal")
+    source = schwab.LiveSource(
+        settings.schwab_app_key, settings.schwab_app_secret, settings.token_path, settings.schwab_url
+    )
+    origin: provenance.Source = "schwab" if settings.schwab_url == schwab.SCHWAB_URL else "simulated"
+    with directory.held_for_recording(settings.data_dir, origin):
+        try:
+            async with service_app.running(settings, source) as service:
+                await _until_stopped(service, stop)
+        except Exception as error:
+            await last_words.tell(settings, error)
+            raise
+
+
+async def _until_stopped(service: Service, stop: asyncio.Event) -> None:
+    notify.ready()
+    logger.bind(event="service.started", url=service.url, head=service.context.log.head).info(
+        "recording; health and the live page are at {}", service.url
+    )
+    await service.watch(stop)
+    notify.stopping()
+    outcome = await service.stop("signal")
+    logger.bind(event="service.stopped", unsent=outcome.unsent).info("stopped in order, {} rows unsent", outcome.unsent)

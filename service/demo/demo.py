@@ -20,6 +20,8 @@ from service.demo.summary import Summary
 from service.settings import Settings
 
 PLAYED_OUT_TIMEOUT_SECONDS = 30.0
+# Nobody is to be woken by a simulated market.
+_NO_ALERTS = {"alert_webhook": SecretStr(""), "smtp_host": ""}
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ async def play(settings: Settings, options: Options, stop: asyncio.Event, on_sta
     with directory.held_for_recording(settings.data_dir, "simulated"):
         async with _database(settings) as dsn, _exchange(market) as exchange:
             settings = settings.model_copy(
-                update={"destination": "postgres", "postgres_dsn": SecretStr(dsn), "session": "all"}
+                update={"destination": "postgres", "postgres_dsn": SecretStr(dsn), "session": "all"} | _NO_ALERTS
             )
             any_port = "health_port" not in settings.model_fields_set
             async with app.running(settings, SimulatedSource(exchange.url), any_port=any_port) as service:
