@@ -8,18 +8,17 @@ from typing import Any
 from indicators import registry
 from indicators.fold import IndicatorRow
 
-_COLUMNS = ("seq", "ticker", "ts_us", *registry.INDICATORS)
-
 
 class OldRows:
     """Finds the revision under which the same values of `columns` are stored already."""
 
     def __init__(self, columns: Sequence[str]) -> None:
+        columns_of_row = ("seq", "ticker", "ts_us", *registry.INDICATORS)
         compared = ("ticker", "ts_us", *columns)
         names = ", ".join(f'"{name}"' for name in compared)
         self._columns = columns
         self._select = f"SELECT {names}, revision FROM indicators WHERE ticker = ? AND ts_us BETWEEN ? AND ?"
-        self._content = operator.itemgetter(*(_COLUMNS.index(name) for name in compared))
+        self._content = operator.itemgetter(*(columns_of_row.index(name) for name in compared))
         self._any = False
 
     def prepare(self, connection: sqlite3.Connection) -> None:

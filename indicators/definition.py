@@ -50,3 +50,19 @@ class Definition(msgspec.Struct, frozen=True):
                 "kernels": kernels,
             }
         ).decode()
+
+    @classmethod
+    def from_stored(cls, text: str) -> "Definition | None":
+        """The definition that gave `text`, or None when it was another version's."""
+        try:
+            fields = msgspec.json.decode(text, type=_Stored)
+            definition = cls(fields.session, fields.sma_interval, fields.shipped[len(registry.CUSTOMER) :])
+        except (msgspec.MsgspecError, UnknownIndicatorError):
+            return None
+        return definition if definition.stored() == text else None
+
+
+class _Stored(msgspec.Struct):
+    session: SessionKind
+    sma_interval: str
+    shipped: tuple[str, ...]

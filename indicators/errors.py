@@ -17,5 +17,9 @@ class ProjectionError(TicktapeError):
         self.seq = seq
 
 
+class NotProjectedError(UsageError):
+    """What is stored was not made by the definition in force."""
+
+
 class RebuildRunningError(TicktapeError):
     """A rebuild is under way; a second one waits for nobody."""

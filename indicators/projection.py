@@ -80,8 +80,13 @@ class Projection:
         return ProjectionStatus(state, self.checkpoint, lag, self._position.revision, error)
 
     async def start(self) -> None:
-        """Resume from the stored kernels, or notice that the stored rows are not of this definition and log."""
+        """Resume from the stored kernels, or notice that the stored rows are not of this definition and log.
+
+        Does nothing when already started.
+        """
         async with self.lock:
+            if not self._must_load:
+                return
             await self.state.transaction(replay.discard)
             await self._load()
         if self._outdated:
@@ -100,9 +105,11 @@ class Projection:
         async with self.lock:
             if self._must_load:
                 await self._load()
+            head = self.log.head
             page = await pages.read(self.log, self.checkpoint, limit)
             if page.through_seq == self.checkpoint:
-                return 0
+                # Nothing there below the head: it was pruned.
+                page = Page([], max(head, self.checkpoint))
             return await self._fold_page(page)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -149,8 +156,7 @@ class Projection:
         if self._rebuild_lock.locked():
             raise RebuildRunningError("a rebuild is under way; wait for its end")
         async with self._rebuild_lock:
-            if self._must_load:
-                await self.start()
+            await self.start()
             summary = await self._replay(EVERYTHING if self._outdated else scope, progress)
         self.on_rows()
         return summary
@@ -196,7 +202,7 @@ class Projection:
             stored = await self.state.transaction(lambda connection: store.create(connection, wanted))
         foreign = stored.definition != wanted or stored.checkpoint > self.log.head
         # A replay knows where a log that was pruned can be folded from.
-        self._outdated = foreign or (stored.checkpoint == 0 and await replay.begins_pruned(self.log))
+        self._outdated = foreign or (stored.checkpoint == 0 and await pages.begins_at_us(self.log) > 0)
         self._fold = Fold(self.definition)
         if self._outdated:
             # The revision goes on; nothing is folded by this definition yet.

@@ -65,12 +65,6 @@ def scope_from(day: date | None, ticker: str | None) -> Scope:
     return Scope(0 if day is None else calendar.eastern_us(day, time(0)), ticker)
 
 
-async def begins_pruned(log: Log) -> bool:
-    """Whether the first events of `log` were pruned and others are left."""
-    first = (await log.read(0, 1)).events
-    return bool(first) and first[0].seq > 1
-
-
 def discard(connection: sqlite3.Connection) -> None:
     """Drop what a rebuild that did not end has left."""
     schema.drop_tables(connection, SUFFIX)
@@ -97,11 +91,8 @@ class Replay:
     async def begin(self) -> None:
         """Make the new tables."""
         await self._state.transaction(self._prepare)
-        if await begins_pruned(self._log):
-            # The day of the first event was pruned in part and cannot be replayed: begin with the first whole one.
-            first = (await self._log.read(0, 1)).events[0]
-            midnight_us = calendar.next_session(first.ts_us, "all").open_us
-            self._scope = msgspec.structs.replace(self._scope, from_us=max(self._scope.from_us, midnight_us))
+        from_us = max(self._scope.from_us, await pages.begins_at_us(self._log))
+        self._scope = msgspec.structs.replace(self._scope, from_us=from_us)
 
     async def replay_page(self, target: int) -> None:
         """Fold the next page of the log, not beyond the seq `target`, and write what has gathered when it is much.
@@ -112,7 +103,8 @@ class Replay:
         events = [event for event in page.events if event.seq <= target and self._wanted(event)]
         self._pending.extend(self._fold.page(events))
         self._events += len(events)
-        self.through = min(page.through_seq, target)
+        # A page without events below the target: the rest was pruned.
+        self.through = min(page.through_seq, target) if page.through_seq > self.through else target
         if len(self._pending.rows) >= _ROWS_PER_WRITE:
             await self._state.transaction(self._write)
 

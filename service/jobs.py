@@ -3,11 +3,11 @@
 from typing import Any
 
 from eventlog.errors import UsageError
-from service import jobs_log
+from service import jobs_indicators, jobs_log, jobs_replicator
 from service.context import Context
 from service.job import Job, Progress
 
-JOBS: dict[str, Job] = {**jobs_log.JOBS}
+JOBS: dict[str, Job] = {**jobs_log.JOBS, **jobs_indicators.JOBS, **jobs_replicator.JOBS}
 
 
 async def run(name: str, context: Context, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
