@@ -61,6 +61,15 @@ export class DayBars {
     return touched;
   }
 
+  /** SMA9 and VWAP that came apart from their tick; returns as `add`. */
+  addLine(line) {
+    const index = this.first ? (minuteOf(line.tsUs) - this.first.tsUs) / MINUTE_US : -1;
+    const bar = this.minutes[index];
+    if (bar?.open === undefined || (bar.lineUs ?? 0) > line.tsUs) return -1;
+    Object.assign(bar, { lineUs: line.tsUs, sma9: line.sma9 ?? bar.sma9, vwap: line.vwap ?? bar.vwap });
+    return index;
+  }
+
   #reach(minuteUs) {
     let next = this.last ? this.last.tsUs + MINUTE_US : minuteUs;
     for (; next <= minuteUs; next += MINUTE_US) this.minutes.push({ tsUs: next });

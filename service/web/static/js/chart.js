@@ -13,6 +13,7 @@ export class PriceChart {
   #bars = null;
   #pendingFrom = Infinity;
   #frame = 0;
+  #drawn = 0;
   #zoom = "hour";
 
   constructor(container, palette) {
@@ -45,14 +46,14 @@ export class PriceChart {
   }
 
   /** Show a day from its start; `bars` is a DayBars that later `update` calls refer to. */
-  show(bars, { sessions, gaps }) {
+  show(bars, { sessions, gaps, keepView = false }) {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     this.#pendingFrom = Infinity;
     this.#bars = bars;
     this.#setData();
     this.overlays.set({ firstUs: bars.first?.tsUs ?? null, sessions, gaps });
-    this.zoom(this.#zoom);
+    if (!keepView) this.zoom(this.#zoom);
   }
 
   /** Bars from index `from` on have changed; drawn once with the next frame, however many ticks came. */
@@ -90,6 +91,7 @@ export class PriceChart {
 
   #setData() {
     if (!this.#bars) return;
+    this.#drawn = this.#bars.minutes.length;
     for (const [series, point] of this.#points()) series.setData(this.#bars.minutes.map(point));
   }
 
@@ -98,9 +100,11 @@ export class PriceChart {
     this.#frame = 0;
     this.#pendingFrom = Infinity;
     if (from === 0) this.overlays.set({ firstUs: this.#bars.first.tsUs });
+    const count = this.#bars.minutes.length;
     for (const [series, point] of this.#points()) {
-      for (let index = from; index < this.#bars.minutes.length; index++) series.update(point(this.#bars.at(index)));
+      for (let index = from; index < count; index++) series.update(point(this.#bars.at(index)), index < this.#drawn - 1);
     }
+    this.#drawn = count;
   }
 
   #points() {

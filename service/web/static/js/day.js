@@ -26,18 +26,20 @@ export class DayView {
   async show(ticker, day) {
     const generation = ++this.#generation;
     this.#stop();
+    const before = `${this.ticker}/${this.day}`;
     Object.assign(this, { ticker, day: day || this.about.today, isLive: !day || day === this.about.today });
+    const keepView = before === `${this.ticker}/${this.day}` && this.bars?.minutes.length > 0;
     const [history] = await Promise.all([this.source.day(ticker, this.day), this.#fillDays(generation), this.#fillChain(generation)]);
     if (generation !== this.#generation) return;
-    this.#setHistory(history);
+    this.#setHistory(history, keepView);
     this.#stop = this.source.live(ticker, history.position, this.#listeners(generation));
   }
 
-  #setHistory({ bars, lines, gaps, sessions }) {
+  #setHistory({ bars, lines, gaps, sessions }, keepView) {
     this.bars = new DayBars(bars, lines);
     this.gaps = gaps;
     this.#isBehind = false;
-    this.chart.show(this.bars, { sessions, gaps });
+    this.chart.show(this.bars, { sessions, gaps, keepView });
     showGaps(gaps);
     this.#showLast();
     const empty = find("#empty");
@@ -49,6 +51,7 @@ export class DayView {
     const current = (handle) => (...values) => generation === this.#generation && handle(...values);
     return {
       ticks: current((ticks, foldedSeq) => this.#addTicks(ticks, foldedSeq)),
+      lines: current((lines) => this.#addLines(lines)),
       gap: current((gap) => this.#addGap(gap)),
       vitals: current(({ checks }) => this.vitals.show(checks)),
       prices: current((prices) => this.onPrices(prices)),
@@ -77,6 +80,13 @@ export class DayView {
     find("#empty").hidden = true;
     this.#showLast();
     this.#mendLines(last, foldedSeq);
+  }
+
+  #addLines(lines) {
+    const touched = lines.map((line) => this.bars.addLine(line)).filter((index) => index >= 0);
+    if (!this.isLive || touched.length === 0) return;
+    this.chart.update(Math.min(...touched));
+    this.#showLast();
   }
 
   /** Ticks sent before the projection had folded them lack their lines: fetch these once it has caught up. */

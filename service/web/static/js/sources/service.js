@@ -38,9 +38,10 @@ export class ServiceSource {
   }
 
   /**
-   * Follow `ticker` from `position` on: `on.ticks(ticks)`, `on.gap(gap)`, `on.vitals(vitals)`, `on.prices(prices)`,
-   * `on.chain(rows)`, `on.resync()` when history has to be fetched anew, `on.trouble(text)`, `on.state("open" | "lost")`.
-   * Returns how to stop.
+   * Follow `ticker` from `position` on: `on.ticks(ticks, foldedSeq)` with their indicators through foldedSeq,
+   * `on.gap(gap)`, `on.vitals(vitals)`, `on.prices(prices)`, `on.chain(rows)`, `on.trouble(text)`, `on.resync()` when
+   * history has to be fetched anew, `on.state("open" | "lost")`; other sources also call `on.lines(lines)` for
+   * indicators that come apart from their ticks. Returns how to stop.
    *
    * The browser reconnects by itself and tells the last seq it has seen; it gives up on an HTTP error, then we retry.
    */
