@@ -61,3 +61,7 @@ class LoginFailedError(FeedError):
     """The interactive login failed. The message says what is wrong and what to do."""
 
     exit_code = 2
+
+    def __init__(self, message: str, oauth_error: str | None = None) -> None:
+        super().__init__(f"{message}{f' ({oauth_error})' if oauth_error else ''}")
+        self.oauth_error = oauth_error

@@ -30,10 +30,10 @@ def advance(mark: Mark | None, day: date, total: int, last_size: int, at_us: int
 
     The first tick of a day without a mark counts its own size: what was traded before it was not recorded.
     """
-    if mark is not None and is_reset(mark, day, total, at_us):
-        return total, Mark(day, total, at_us)
     if mark is None or mark.day != day:
         return last_size, Mark(day, total, at_us)
+    if is_reset(mark, day, total, at_us):
+        return total, Mark(day, total, at_us)
     if total > mark.total:
         return total - mark.total, Mark(day, total, at_us)
     return 0, mark
@@ -48,8 +48,8 @@ def is_reset(mark: Mark, day: date, total: int, at_us: int) -> bool:
     """Whether Schwab zeroed its counter: a drop to less than half across that morning's reset.
 
     The mark must have been raised before the reset's window ended and the drop be seen after it began. On a day that
-    has no mark yet, only a counter seen at zero counts, where any other value may hold trades from before the recording,
-    and only if the recording was going on (an old tape also begins at zero).
+    has no mark yet, only a counter seen at zero counts, where any other value may hold trades from before the
+    recording, and only if the recording was going on (an old tape also begins at zero).
     """
     begins_us, ends_us = _reset_window_us(day)
     if not (total * 2 < mark.total and at_us >= begins_us and mark.raised_us < ends_us):

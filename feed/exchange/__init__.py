@@ -5,7 +5,8 @@ no code with the client side; see docs/EXCHANGE.md.
 """
 
 from feed.exchange.market import RandomMarket
+from feed.exchange.recording import Recording
 from feed.exchange.server import Exchange
 from feed.exchange.tape import Tape
 
-__all__ = ["Exchange", "RandomMarket", "Tape"]
+__all__ = ["Exchange", "RandomMarket", "Recording", "Tape"]

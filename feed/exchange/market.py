@@ -5,9 +5,11 @@ import random
 import zlib
 from collections.abc import Iterable, Sequence
 from datetime import time
+from typing import Any
 
 from feed.exchange import protocol
-from feed.exchange.protocol import EQUITIES, EquityField, Fields
+from feed.exchange.option_board import OptionBoard
+from feed.exchange.protocol import EQUITIES, OPTIONS, EquityField, Fields
 from feed.exchange.server import Publisher
 from market import calendar
 
@@ -26,17 +28,31 @@ class RandomMarket:
         self._random = random.Random(seed)
         self._rate = rate
         self._states = {ticker: self._first_state(ticker) for ticker in tickers}
+        today = calendar.trading_day(protocol.now_ms() * 1000)
+        self._boards = {
+            ticker: OptionBoard(ticker, state[EquityField.LAST], today) for ticker, state in self._states.items()
+        }
 
     def snapshots(self) -> Iterable[tuple[str, str, Fields]]:
-        """The state of each ticker."""
-        return [(EQUITIES, ticker, state) for ticker, state in self._states.items()]
+        """The state of each ticker and its options."""
+        for ticker, state in self._states.items():
+            yield EQUITIES, ticker, state
+            for symbol, fields in self._boards[ticker].snapshots(state[EquityField.LAST]):
+                yield OPTIONS, symbol, fields
+
+    def chains(self) -> dict[str, dict[str, Any]]:
+        """A chain that expires today for each ticker."""
+        return {ticker: board.chain(self._states[ticker][EquityField.LAST]) for ticker, board in self._boards.items()}
 
     async def run(self, exchange: Publisher) -> None:
         """Move for ever."""
         while True:
             await asyncio.sleep(self._random.expovariate(self._rate * len(self._states)))
             ticker = self._random.choice(list(self._states))
-            await exchange.publish(EQUITIES, [(ticker, self._move(ticker))])
+            changes = self._move(ticker)
+            await exchange.publish(EQUITIES, [(ticker, changes)])
+            if EquityField.LAST in changes:
+                await exchange.publish(OPTIONS, self._boards[ticker].move(changes[EquityField.LAST]))
 
     def _first_state(self, ticker: str) -> Fields:
         price = KNOWN_PRICES.get(ticker, 20.0 + zlib.crc32(ticker.encode()) % 40_000 / 100)

@@ -27,6 +27,7 @@ class Rest:
         app.router.add_get("/marketdata/v1/pricehistory", self._guarded(self._price_history))
         app.router.add_get("/marketdata/v1/chains", self._guarded(self._chain))
         app.router.add_post("/v1/oauth/token", self.tokens.answer)
+        app.router.add_get("/v1/oauth/authorize", self.tokens.authorize)
 
     def _guarded(self, answer: Callable[[web.Request], Any]) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:

@@ -33,6 +33,9 @@ class Market(Protocol):
     def snapshots(self) -> Iterable[tuple[str, str, Fields]]:
         """Service, key and fields as they are before `run`."""
 
+    def chains(self) -> dict[str, dict[str, Any]]:
+        """The answers to GET /chains by underlying."""
+
     async def run(self, exchange: Publisher) -> None: ...
 
 
@@ -72,6 +75,7 @@ class Exchange:
         """Listen. Raises UsageError when the port is taken."""
         for service, key, fields in self.market.snapshots():
             self._book[service, key] = dict(fields)
+        self.rest.chains.update(self.market.chains())
         app = web.Application()
         app.router.add_get("/ws", self._stream)
         self.rest.add_routes(app)

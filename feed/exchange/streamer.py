@@ -90,7 +90,7 @@ class Streamer:
         await self.close(1000)
 
     async def close(self, code: int, message: str = "") -> None:
-        """Close with a WebSocket code; 1006 means: the TCP connection just breaks, as it does for who does not answer."""
+        """Close with a WebSocket code; 1006 just breaks TCP, as does a peer that does not answer."""
         if code != 1006:
             with contextlib.suppress(ConnectionError, TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from feed.errors import TapeError
 from feed.exchange.protocol import EQUITIES, EquityField, Fields
@@ -48,6 +49,10 @@ class Tape:
         if self._start:
             before |= self._states[self._start - 1][1]
         yield EQUITIES, self.ticker, before
+
+    def chains(self) -> dict[str, dict[str, Any]]:
+        """None: a tape has no options."""
+        return {}
 
     async def run(self, exchange: Publisher) -> None:
         """Play what is left; trades that are due together go out as items of one frame."""

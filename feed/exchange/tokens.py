@@ -4,6 +4,7 @@ import secrets
 from typing import Any
 
 from aiohttp import web
+from yarl import URL
 
 ACCESS_SECONDS = 1800
 
@@ -55,6 +56,15 @@ class Tokens:
             self.access_tokens.add(access_token)
             return web.json_response(self._pair(access_token, refresh_token))
         return web.json_response({"error": "invalid_grant", "error_description": "scripted"}, status=400)
+
+    async def authorize(self, request: web.Request) -> web.Response:
+        """GET /v1/oauth/authorize: everybody is allowed at once, and sent back to the callback URL with a code."""
+        code = f"code-{secrets.token_hex(8)}@"
+        self.codes.add(code)
+        target = URL(request.query.get("redirect_uri", "")).update_query(
+            code=code, session="simulated", state=request.query.get("state", "")
+        )
+        return web.Response(status=302, headers={"Location": str(target)})
 
     def _pair(self, access_token: str, refresh_token: str) -> dict[str, Any]:
         return {

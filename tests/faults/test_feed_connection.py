@@ -44,18 +44,20 @@ async def test_stop_streaming_is_heeded() -> None:
 
 
 async def test_a_takeover_is_not_fought() -> None:
-    async with exchanging(StillMarket(*TICKERS)) as exchange:
-        async with feeding(exchange, *TICKERS, watch={"taken_retry_seconds": 3600.0}) as bench:
-            await bench.stored("equity_tick", 2)
-            await exchange.stop_streams(12)
-            await bench.until(lambda: bench.feed.status.state == "stream_taken")
-            assert "another program" in str(bench.feed.status.alarm)
-            assert not bench.feed.status.connected
-            await bench.until(lambda: not exchange.streamers)
-            assert bench.feed.status.connections == 1
-            await bench.finish()
-            [gap] = await bench.payloads("feed_gap")
-            assert "12" in gap.reason
+    async with (
+        exchanging(StillMarket(*TICKERS)) as exchange,
+        feeding(exchange, *TICKERS, watch={"taken_retry_seconds": 3600.0}) as bench,
+    ):
+        await bench.stored("equity_tick", 2)
+        await exchange.stop_streams(12)
+        await bench.until(lambda: bench.feed.status.state == "stream_taken")
+        assert "another program" in str(bench.feed.status.alarm)
+        assert not bench.feed.status.connected
+        await bench.until(lambda: not exchange.streamers)
+        assert bench.feed.status.connections == 1
+        await bench.finish()
+        [gap] = await bench.payloads("feed_gap")
+        assert "12" in gap.reason
 
 
 async def test_after_a_takeover_the_stream_is_taken_back_later() -> None:
@@ -98,26 +100,32 @@ async def test_tickers_over_the_symbol_limit_are_named() -> None:
 
 
 async def test_a_half_open_socket_is_found_out() -> None:
-    async with exchanging(StillMarket(*TICKERS)) as exchange:
-        async with feeding(exchange, *TICKERS, watch={"dead_after_seconds": 0.3}) as bench:
-            await bench.stored("equity_tick", 2)
-            exchange.freeze()
-            await _assert_recovers(bench, "no frame")
+    async with (
+        exchanging(StillMarket(*TICKERS)) as exchange,
+        feeding(exchange, *TICKERS, watch={"dead_after_seconds": 0.3}) as bench,
+    ):
+        await bench.stored("equity_tick", 2)
+        exchange.freeze()
+        await _assert_recovers(bench, "no frame")
 
 
 async def test_a_stream_without_heartbeats_is_dead() -> None:
-    async with exchanging(StillMarket(*TICKERS)) as exchange:
-        async with feeding(exchange, *TICKERS, watch={"dead_after_seconds": 0.3}) as bench:
-            await bench.stored("equity_tick", 2)
-            exchange.fall_silent()
-            await _assert_recovers(bench, "no frame")
+    async with (
+        exchanging(StillMarket(*TICKERS)) as exchange,
+        feeding(exchange, *TICKERS, watch={"dead_after_seconds": 0.3}) as bench,
+    ):
+        await bench.stored("equity_tick", 2)
+        exchange.fall_silent()
+        await _assert_recovers(bench, "no frame")
 
 
 async def test_heartbeats_alone_keep_a_stream_alive() -> None:
-    async with exchanging(StillMarket(*TICKERS), heartbeat_seconds=0.02) as exchange:
-        async with feeding(exchange, *TICKERS, watch={"dead_after_seconds": 0.3}) as bench:
-            await bench.until(lambda: bench.feed.status.counters.frames > 40)
-            assert bench.feed.status.connections == 1
+    async with (
+        exchanging(StillMarket(*TICKERS), heartbeat_seconds=0.02) as exchange,
+        feeding(exchange, *TICKERS, watch={"dead_after_seconds": 0.3}) as bench,
+    ):
+        await bench.until(lambda: bench.feed.status.counters.frames > 40)
+        assert bench.feed.status.connections == 1
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,9 @@ class StillMarket:
     def snapshots(self) -> Iterable[tuple[str, str, Fields]]:
         return self._snapshots
 
+    def chains(self) -> dict[str, Any]:
+        return {}
+
     async def run(self, exchange: Any) -> None:
         return
 

@@ -23,7 +23,10 @@ async def test_every_trade_of_a_tape_becomes_one_tick() -> None:
 
 
 async def test_a_tape_goes_on_behind_what_was_played() -> None:
-    async with exchanging(Tape(TAPE, "AAPL", math.inf, played_volume=66)) as exchange, feeding(exchange, "AAPL") as bench:
+    async with (
+        exchanging(Tape(TAPE, "AAPL", math.inf, played_volume=66)) as exchange,
+        feeding(exchange, "AAPL") as bench,
+    ):
         await bench.until(lambda: exchange.played.is_set() and bench.feed.status.last_tick_us)
         await bench.finish()
         volumes = [tick.volume for tick in await bench.payloads("equity_tick")]
