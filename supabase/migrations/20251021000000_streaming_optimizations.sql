@@ -71,23 +71,6 @@ inner join public.equity_data as last_row
 -- Unique, so that a refresh can run beside readers.
 create unique index if not exists equity_data_stats_key on public.equity_data_stats (ticker, trading_day);
 
--- A named type, because with RETURNS TABLE a parameter could not be called `ticker` as the column is.
-do $$
-begin
-    if to_regtype('public.streaming_health') is null then
-        create type public.streaming_health as (
-            ticker text,
-            status text,
-            is_healthy boolean,
-            last_tick timestamptz,
-            seconds_since_last_tick double precision,
-            records_last_hour bigint,
-            errors_last_hour bigint
-        );
-    end if;
-end;
-$$;
-
 -- Gregorian Easter (anonymous algorithm, Meeus, Astronomical Algorithms, chapter 8).
 create or replace function public.easter_sunday(year integer) returns date
 language plpgsql immutable parallel safe set search_path = ''
@@ -140,8 +123,17 @@ end;
 $$;
 
 -- How one ticker, or each, streams at a moment. Stale means: the market is open and no tick came for five minutes.
-create or replace function public.streaming_health_at(ticker text, moment timestamptz)
-returns setof public.streaming_health
+drop function if exists public.streaming_health_at(text, timestamptz);
+create function public.streaming_health_at(ticker text, moment timestamptz)
+returns table (
+    ticker text,
+    status text,
+    is_healthy boolean,
+    last_tick timestamptz,
+    seconds_since_last_tick double precision,
+    records_last_hour bigint,
+    errors_last_hour bigint
+)
 language sql stable set search_path = ''
 as $$
     with recursive known as (
@@ -204,7 +196,16 @@ $$;
 
 drop function if exists public.get_streaming_health(varchar);
 drop function if exists public.get_streaming_health(text);
-create function public.get_streaming_health(ticker text default null) returns setof public.streaming_health
+create function public.get_streaming_health(ticker text default null)
+returns table (
+    ticker text,
+    status text,
+    is_healthy boolean,
+    last_tick timestamptz,
+    seconds_since_last_tick double precision,
+    records_last_hour bigint,
+    errors_last_hour bigint
+)
 language sql stable set search_path = ''
 as $$
     select * from public.streaming_health_at(get_streaming_health.ticker, now());
@@ -258,9 +259,6 @@ language sql volatile security definer set search_path = ''
 as $$
     refresh materialized view concurrently public.equity_data_stats;
 $$;
-
-revoke all on type public.streaming_health from public;
-grant usage on type public.streaming_health to anon, authenticated, service_role;
 
 revoke all on function
 public.easter_sunday(integer), public.market_session(date), public.streaming_health_at(text, timestamptz),

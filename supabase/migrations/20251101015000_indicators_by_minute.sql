@@ -1,6 +1,7 @@
 -- A chart of minute bars wants the indicators at the last tick of each minute, not those of every tick.
 
 create or replace function public.indicators_1m_between(ticker text, since timestamptz, until timestamptz)
+-- A parameter list takes the bare word for the type. -- noqa: disable=references.quoting
 returns table (ticker varchar, "timestamp" timestamptz, sma9 double precision, vwap double precision)
 language sql stable set search_path = ''
 as $$

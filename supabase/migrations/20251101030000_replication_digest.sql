@@ -17,6 +17,7 @@
 --   double precision   the 8 bytes of the IEEE 754 value, most significant first, as 16 lower-case hexadecimal digits
 --   integers           decimal; dates YYYY-MM-DD; text as it is; NULL is '-'
 
+-- A named type, because in PL/pgSQL a column of RETURNS TABLE may not be called `ticker` as the parameter is.
 do $$
 begin
     if to_regtype('public.replication_digest_row') is null then

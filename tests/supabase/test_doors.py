@@ -131,6 +131,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "database_usage": {},
     "easter_sunday": {"year": 2026},
     "get_streaming_health": {"ticker": "QQQ"},
+    "indicators_1m_between": {"ticker": "QQQ", "since": "2026-11-20T15:00:00Z", "until": "2026-11-20T16:00:00Z"},
     "market_session": {"day": "2026-11-20"},
     "refresh_equity_stats": {},
     "replication_digest": {
