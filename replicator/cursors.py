@@ -46,14 +46,14 @@ class CursorStore:
 
         def work(connection: sqlite3.Connection) -> None:
             self._put(connection, table, after, now_us)
-            for letter in dead:
-                connection.execute(
-                    "INSERT OR REPLACE INTO dead_letters (destination, table_name, seq, dead_us, code, reason, row)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (self._destination, table, letter.seq, now_us, letter.code, letter.reason, letter.row),
-                )
+            self._put_dead(connection, table, dead, now_us)
 
         await self._state.transaction(work)
+
+    async def record_dead(self, table: str, dead: Sequence[NewDeadLetter]) -> None:
+        """Record dead letters without moving the cursor."""
+        now_us = self._clock.now_us()
+        await self._state.transaction(lambda connection: self._put_dead(connection, table, dead, now_us))
 
     async def reset(self, table: str, cursor: Cursor) -> None:
         """Set the cursor outright: only for a log that was restored from a backup."""
@@ -64,6 +64,13 @@ class CursorStore:
         connection.execute(
             "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?)",
             (self._destination, table, cursor.position, cursor.delivered, now_us),
+        )
+
+    def _put_dead(self, connection: sqlite3.Connection, table: str, dead: Sequence[NewDeadLetter], now_us: int) -> None:
+        connection.executemany(
+            "INSERT OR REPLACE INTO dead_letters (destination, table_name, seq, dead_us, code, reason, row)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(self._destination, table, letter.seq, now_us, letter.code, letter.reason, letter.row) for letter in dead],
         )
 
     async def note_state(self, table: str, state: str, last_error: str | None) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from replicator import rows as row_module
 from replicator.cursors import NewDeadLetter
-from replicator.errors import HaltingError, PermanentError
+from replicator.errors import ChunkTooLargeError, HaltingError, PermanentError
 from replicator.rows import Row
 from replicator.sink import Sink
 from replicator.sources import Batch
@@ -98,6 +98,9 @@ class _Attempt:
             await self._sink.upsert(self._table, self._rows[start:end], self._table.merge)
         except PermanentError as refusal:
             return refusal
+        except ChunkTooLargeError as error:
+            error.rows = end - start
+            raise
         return None
 
     def _refuse(self, index: int, refusal: PermanentError) -> None:

@@ -25,6 +25,9 @@ class RetryableError(SinkError):
 class ChunkTooLargeError(RetryableError):
     """The destination did not manage so many rows in one request: the same rows in smaller chunks may pass."""
 
+    rows = 0
+    """How many rows were in the refused request; filled in by who sent them."""
+
 
 class PermanentError(SinkError):
     """At least one row of the chunk can never be accepted; the other rows can."""

@@ -1,5 +1,6 @@
 """streaming_metrics: one summary row per ticker and minute of what was delivered, kept in state.db and then shipped."""
 
+import math
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +12,18 @@ from replicator.rows import Row
 from replicator.tables import EQUITY_DATA, STREAMING_METRICS, TableSpec
 
 MINUTE_US = 60_000_000
+
+_ADD_AND_REPLACE = """
+INSERT OR REPLACE INTO streaming_metrics
+    (ticker, ts_us, records_processed, batch_size, processing_time_ms, error_count, service_status)
+SELECT
+    new.ticker, new.ts_us, new.records + coalesce(old.records_processed, 0), new.batch_size, new.milliseconds,
+    new.errors + coalesce(old.error_count, 0), new.status
+FROM (
+    SELECT ? AS ticker, ? AS ts_us, ? AS records, ? AS batch_size, ? AS milliseconds, ? AS errors, ? AS status
+) AS new
+LEFT JOIN streaming_metrics AS old ON old.ticker = new.ticker AND old.ts_us = new.ts_us
+"""
 
 
 @dataclass
@@ -63,23 +76,17 @@ class Summary:
         found = [_row(ticker, self._minute_us, minute) for ticker, minute in tickers.items()]
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.executemany(
-                "INSERT INTO streaming_metrics (ticker, ts_us, records_processed, batch_size, processing_time_ms,"
-                " error_count, service_status) VALUES (?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (ticker, ts_us) DO UPDATE SET"
-                " records_processed = records_processed + excluded.records_processed,"
-                " error_count = error_count + excluded.error_count, service_status = excluded.service_status",
-                found,
-            )
+            # Replaced as a whole, so that a minute that goes on after a restart gets a new id and is shipped again.
+            connection.executemany(_ADD_AND_REPLACE, found)
 
         if found:
             await self._state.transaction(work)
 
 
-def _row(ticker: str, minute_us: int, minute: _Minute) -> tuple[str, int, int, int, float, int, str]:
-    """`batch_size` and `processing_time_ms` are means per request, the former rounded up: something is never 0."""
+def _row(ticker: str, minute_us: int, minute: _Minute) -> tuple[str, int, int, int, int, int, str]:
+    """`batch_size` and `processing_time_ms` are means per request, rounded up: something is never 0."""
     flushes = max(minute.flushes, 1)
     batch = -(-minute.records // flushes)
-    milliseconds = round(minute.seconds * 1_000 / flushes, 3)
+    milliseconds = math.ceil(minute.seconds * 1_000 / flushes)
     status = "degraded" if minute.errors else "healthy"
     return ticker, minute_us, minute.records, batch, milliseconds, minute.errors, status

@@ -94,6 +94,7 @@ class Pump:
         self._lock = asyncio.Lock()
         self._ahead: asyncio.Task[Batch] | None = None
         self._rate = 0.0
+        self._unsent_derived = 0
         self._noted_state: State | None = None
         self._failures = 0
         self._retries = 0
@@ -116,6 +117,7 @@ class Pump:
                 await self._forget_ahead()
                 result = self._failed(error, batch)
                 await self._note_state()
+                self._unsent_derived = await self._count_derived()
                 return result
 
     async def _next_batch(self) -> Batch:
@@ -144,6 +146,7 @@ class Pump:
         self._on_delivered(self.table, batch.rows, seconds)
         self._measure(delivered.rows, seconds)
         await self._worked(delivered.rows)
+        self._unsent_derived = await self._count_derived() if batch.more else 0
         if not batch.more:
             self.oldest_unsent_us = None
         return SyncResult(delivered.rows, len(delivered.dead), batch.more)
@@ -157,6 +160,14 @@ class Pump:
             logger.bind(event="replicator.dead_letter", table=self.table.name, seq=letter.seq, code=letter.code).error(
                 "{} row of seq {} will never be accepted: {}", self.table.name, letter.seq, letter.reason
             )
+
+    async def return_to_head(self) -> None:
+        """Set a cursor back that points beyond the end of a log restored from an older backup."""
+        async with self._lock:
+            head = self.source.head()
+            if head is not None and self.cursor.position > head:
+                self.cursor = self._saved = Cursor(head, self.cursor.delivered)
+                await self._cursors.reset(self.table.name, self.cursor)
 
     async def save(self) -> None:
         """Write down positions that were passed without anything to send."""
@@ -173,7 +184,7 @@ class Pump:
         if isinstance(error, RetryableError):
             self.state = "retrying"
             self._retries += 1
-            shrunk = isinstance(error, ChunkTooLargeError) and self.chunk.refused(len(rows))
+            shrunk = isinstance(error, ChunkTooLargeError) and self.chunk.refused(error.rows)
             wait = 0.0 if shrunk else self._backoff.next_seconds(error.retry_after_seconds)
         else:
             self.state = "halted"
@@ -193,6 +204,10 @@ class Pump:
             await self._cursors.note_state(self.table.name, self.state, self.last_error)
             self._noted_state = self.state
 
+    async def _count_derived(self) -> int:
+        """Unsent rows of a table of state.db; those of the log follow from its head."""
+        return await self.source.count(self.cursor.position) if self.source.head() is None else 0
+
     def _measure(self, rows: int, seconds: float) -> None:
         now = rows / max(seconds, 1e-6)
         self._rate = now if self._rate == 0.0 else 0.8 * self._rate + 0.2 * now
@@ -205,12 +220,13 @@ class Pump:
             if not ahead.cancelled():
                 ahead.exception()  # the same error comes again when the page is read anew
 
-    def status(self, head: int | None) -> TableStatus:
-        """`head` is the last position there is, if it is known without reading."""
+    def status(self) -> TableStatus:
+        """How the table stands, from memory."""
+        head = self.source.head()
         return TableStatus(
             table=self.table.name,
             cursor=self.cursor.position,
-            unsent=max(0, (head or 0) - self.cursor.position),
+            unsent=self._unsent_derived if head is None else max(0, head - self.cursor.position),
             oldest_unsent_us=self.oldest_unsent_us,
             delivered=self.cursor.delivered,
             dead_letters=self.dead_letters,

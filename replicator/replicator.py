@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from loguru import logger
@@ -15,7 +16,7 @@ from eventlog.api import Log
 from eventlog.clock import Clock, SystemClock
 from eventlog.database import Database
 from replicator import sources, tables
-from replicator.cursors import Cursor, CursorStore
+from replicator.cursors import Cursor, CursorStore, NewDeadLetter
 from replicator.metrics import Summary
 from replicator.pump import Pump, SyncResult, TableStatus
 from replicator.sink import Sink
@@ -131,8 +132,8 @@ class Replicator:
 
     def _unsent(self, desk: _Desk) -> bool:
         """Whether anything may be unsent; looks at memory only."""
-        grown = desk.pump.source.grown_beyond(desk.pump.cursor.position)
-        return desk.dirty if grown is None else grown or desk.pump.state != "ok"
+        head = desk.pump.source.head()
+        return desk.dirty if head is None else head != desk.pump.cursor.position or desk.pump.state != "ok"
 
     async def run(self, stop: asyncio.Event) -> None:
         """Flush on wake-ups and after waits until `stop` is set. Raises what is not an error of the destination."""
@@ -212,7 +213,19 @@ class Replicator:
 
     def status(self) -> list[TableStatus]:
         """Every table, from memory."""
-        return [desk.pump.status(self._log.head if desk.pump.table.kinds else None) for desk in self._desks.values()]
+        return [desk.pump.status() for desk in self._desks.values()]
+
+    async def record_dead_letters(self, table: str, dead: Sequence[NewDeadLetter]) -> None:
+        """Record rows that were refused outside of the loop."""
+        if dead:
+            await self.cursors.record_dead(table, dead)
+            await self.count_dead_letters()
+
+    async def count_dead_letters(self) -> None:
+        """Count anew what `status` tells, after a command changed the dead letters."""
+        dead = await self.cursors.dead_letters()
+        for name, desk in self._desks.items():
+            desk.pump.dead_letters = dead.get(name, 0)
 
     async def _settle(self) -> None:
         for desk in self._desks.values():

@@ -56,7 +56,7 @@ class MetricsRow(msgspec.Struct, frozen=True, gc=False):
     timestamp: datetime.datetime
     records_processed: int
     batch_size: int
-    processing_time_ms: float
+    processing_time_ms: int
     error_count: int
     service_status: str
 

@@ -35,7 +35,7 @@ STEPS = [
         ts_us INTEGER NOT NULL,
         records_processed INTEGER NOT NULL,
         batch_size INTEGER NOT NULL,
-        processing_time_ms REAL NOT NULL,
+        processing_time_ms INTEGER NOT NULL,
         error_count INTEGER NOT NULL,
         service_status TEXT NOT NULL,
         UNIQUE (ticker, ts_us)

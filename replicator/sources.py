@@ -50,8 +50,8 @@ class Batch:
 class Source(Protocol):
     """Rows of one table by position, which is a seq or a revision."""
 
-    def grown_beyond(self, position: int) -> bool | None:
-        """Whether there are positions beyond, if that is known without reading; else None."""
+    def head(self) -> int | None:
+        """The last position there is, if that is known without reading; else None."""
 
     async def read(self, after: int, limit: int) -> Batch:
         """At most `limit` rows with a position > `after`."""
@@ -67,8 +67,8 @@ class LogSource:
         self._log = log
         self._table = table
 
-    def grown_beyond(self, position: int) -> bool | None:
-        return self._log.head > position
+    def head(self) -> int | None:
+        return self._log.head
 
     async def read(self, after: int, limit: int) -> Batch:
         """Raises CursorBeyondHeadError, and CorruptEventError of the log."""
@@ -113,7 +113,7 @@ class StateSource:
         )
         self._count = f"SELECT count(*) FROM {table.name} WHERE {position} > ?"  # noqa: S608
 
-    def grown_beyond(self, position: int) -> bool | None:
+    def head(self) -> int | None:
         return None
 
     async def read(self, after: int, limit: int) -> Batch:

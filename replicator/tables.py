@@ -109,7 +109,6 @@ STREAMING_METRICS = TableSpec(
     row_type=rows.MetricsRow,
     key=("ticker", "timestamp"),
     merge=True,
-    floats=frozenset({"processing_time_ms"}),
 )
 STREAM_GAPS = TableSpec(
     name="stream_gaps",

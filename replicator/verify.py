@@ -7,11 +7,10 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import tenacity
-
 from replicator import digests, rows
-from replicator.errors import ChunkTooLargeError, RetryableError
+from replicator.errors import ChunkTooLargeError
 from replicator.localrows import LocalRows, TimedLog
+from replicator.patience import patient
 from replicator.replicator import Replicator
 from replicator.rows import Row
 from replicator.sink import Digest
@@ -44,6 +43,15 @@ class TableReport:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """What is compared: one ticker or all, since_us <= timestamp < until_us."""
+
+    ticker: str | None = None
+    since_us: int = 0
+    until_us: int = LAST_US
+
+
+@dataclass(frozen=True)
 class Window:
     """Rows of one ticker with since_us <= timestamp < until_us."""
 
@@ -64,22 +72,21 @@ class Verification:
         self._repair = repair
         self._dead: set[int] = set()
 
-    async def run(
-        self, since_us: int, until_us: int, ticker: str | None, progress: Callable[[int], None]
-    ) -> TableReport:
-        """Compare every hour. Raises RetryableError after five attempts, or HaltingError."""
+    async def run(self, scope: Scope, progress: Callable[[int, int | None], None]) -> TableReport:
+        """Compare every hour; Raises RetryableError after some attempts, and HaltingError."""
+        since_us, until_us = scope.since_us, scope.until_us
         self._dead = await self._replicator.cursors.dead_seqs(self._table.name)
-        remote = {(digest.ticker, digest.hour_us): digest for digest in await self._remote(since_us, until_us, ticker)}
-        tickers = [ticker] if ticker else sorted({*await self._local.tickers(), *(name for name, _ in remote)})
-        for name in tickers:
+        answers = await self._remote(since_us, until_us, scope.ticker)
+        remote = {(digest.ticker, digest.hour_us): digest for digest in answers}
+        everybody = sorted({*await self._local.tickers(), *(name for name, _ in remote)})
+        for name in [scope.ticker] if scope.ticker else everybody:
             local = await self._local_hours(name, since_us, until_us)
-            hours = {hour_us for of_ticker, hour_us in remote if of_ticker == name} | set(local)
-            for hour_us in sorted(hours):
+            for hour_us in sorted({hour_us for of_ticker, hour_us in remote if of_ticker == name} | set(local)):
                 self.report.hours += 1
                 theirs = remote.get((name, hour_us))
                 if local.get(hour_us) != (theirs and (theirs.row_count, theirs.digest)):
                     await self._inspect(Window(name, max(hour_us, since_us), min(hour_us + HOUR_US, until_us)))
-                progress(self.report.hours)
+                progress(self.report.hours, None)
         return self.report
 
     async def _local_hours(self, ticker: str, since_us: int, until_us: int) -> dict[int, tuple[int, str]]:
@@ -129,14 +136,7 @@ class Verification:
         first = await self._remote(since_us, middle_us, ticker)
         return first + await self._remote(middle_us, until_us, ticker)
 
-    @tenacity.retry(
-        retry=tenacity.retry_if_exception(
-            lambda error: isinstance(error, RetryableError) and not isinstance(error, ChunkTooLargeError)
-        ),
-        wait=tenacity.wait_exponential_jitter(0.5, 10),
-        stop=tenacity.stop_after_attempt(5),
-        reraise=True,
-    )
+    @patient
     async def _ask(self, since_us: int, until_us: int, ticker: str | None) -> list[Digest]:
         return await self._replicator.sink.digest(self._table, since_us, until_us, ticker)
 
