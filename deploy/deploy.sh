@@ -6,7 +6,7 @@
 #
 # Needs here: aws (logged in), docker, ssh, scp; .env (see env.template) and the token of `ticktape login`.
 # Settings by environment: INSTANCE=ticktape AWS_REGION=us-east-1 ZONE BUNDLE=nano_3_0 SSH_CIDR=0.0.0.0/0
-# ENV_FILE=.env TOKEN_FILE=data/schwab_token.json
+# ENV_FILE=.env, TOKEN_FILE (default: as SCHWAB_TOKEN_PATH or DATA_DIR in it say)
 set -euo pipefail
 # shellcheck source=deploy/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -4,7 +4,6 @@
 
 INSTANCE=${INSTANCE:-ticktape}
 ENV_FILE=${ENV_FILE:-.env}
-TOKEN_FILE=${TOKEN_FILE:-data/schwab_token.json}
 CONFIG_DIR=${CONFIG_DIR:-$HOME/.config/ticktape}
 POLL_SECONDS=${POLL_SECONDS:-5}
 POLL_TIMES=${POLL_TIMES:-60}
@@ -101,7 +100,15 @@ check_env_file() {
     [[ -z $number ]] || usage_error "$ENV_FILE:$number: write NAME=value, without quotes and without a trailing comment"
 }
 
+# A setting as the file has it; empty when it is not there.
+setting() { sed -n "s/^$1=//p" "$ENV_FILE" | tail -n 1; }
+
+# Where `ticktape login` has put the token on this machine.
 check_token_file() {
+    local folder path
+    folder=$(setting DATA_DIR)
+    path=$(setting SCHWAB_TOKEN_PATH)
+    TOKEN_FILE=${TOKEN_FILE:-${path:-${folder:-data}/schwab_token.json}}
     [[ -f $TOKEN_FILE ]] || usage_error "$TOKEN_FILE not found: run \`ticktape login\` here first, or set TOKEN_FILE"
 }
 
@@ -151,7 +158,9 @@ upload_secrets() {
     private=$(mktemp -d)
     # shellcheck disable=SC2064  # the folder of now, not of later
     trap "rm -rf '$private'" EXIT
-    install -m 0600 "$ENV_FILE" "$private/env"
+    # The folders of this machine mean nothing on the box.
+    install -m 0600 /dev/null "$private/env"
+    grep -vE '^(DATA_DIR|SCHWAB_TOKEN_PATH)=' "$ENV_FILE" >"$private/env"
     install -m 0600 "$TOKEN_FILE" "$private/schwab_token.json"
     copy_to_box "$private/env" "$private/schwab_token.json"
     on_box install_secrets

@@ -134,7 +134,8 @@ start_container() {
     touch "$STARTED" && docker run --detach --name ticktape \
         --env-file "$SETTINGS" --env DATA_DIR=/data --volume "$DATA:/data" \
         --read-only --tmpfs /tmp:size=16m,mode=1777 --cap-drop ALL --security-opt no-new-privileges:true \
-        --health-interval 300s --health-start-interval 5s --memory 400m --pids-limit 128 --init --restart unless-stopped --stop-timeout 30 \
+        --health-interval 300s --health-start-interval 5s --memory 400m --pids-limit 128 \
+        --init --restart unless-stopped --stop-timeout 30 \
         --log-driver json-file --log-opt max-size=10m --log-opt max-file=5 "$1" >/dev/null
 }
 
@@ -234,7 +235,7 @@ unit_is_healthy() {
     systemctl is-active --quiet ticktape || return 1
     local code=0
     systemd-run --quiet --wait --pipe --uid=ticktape --property=EnvironmentFile="$SETTINGS" \
-        --setenv=DATA_DIR="$DATA" "$RELEASES/current/venv/bin/ticktape" health --local >/dev/null || code=$?
+        "$RELEASES/current/venv/bin/ticktape" health --local --data-dir "$DATA" >/dev/null || code=$?
     ((code <= 1))
 }
 

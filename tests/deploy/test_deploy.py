@@ -160,6 +160,25 @@ def test_other_destinations_need_no_supabase(world: World) -> None:
     assert world.run("deploy.sh").returncode == 0
 
 
+def test_folders_of_this_machine_are_not_told_to_the_box(world: World) -> None:
+    paths = f"SCHWAB_TOKEN_PATH={world.token_file}\nDATA_DIR=/home/me/data\n"
+    world.env_file.write_text(world.env_file.read_text() + paths)
+    assert world.run("deploy.sh").returncode == 0
+    settings = (world.box / "etc/ticktape/env").read_text()
+    assert "SCHWAB_APP_KEY=planted-app-key" in settings
+    assert "PATH=" not in settings
+    assert "DATA_DIR=" not in settings
+
+
+def test_the_token_is_found_where_the_settings_say(world: World) -> None:
+    folder = world.folder / "elsewhere"
+    folder.mkdir()
+    world.token_file.rename(folder / "schwab_token.json")
+    world.env_file.write_text(world.env_file.read_text() + f"DATA_DIR={folder}\n")
+    assert world.run("deploy.sh", TOKEN_FILE="").returncode == 0
+    assert (world.box / "var/lib/ticktape/schwab_token.json").exists()
+
+
 def test_an_unknown_argument_is_refused(world: World) -> None:
     result = world.run("deploy.sh", "--now")
     assert result.returncode == 2

@@ -62,9 +62,9 @@ class World:
         for file in (self.folder / "fail").iterdir():
             file.unlink()
 
-    def run(self, script: str, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a script of deploy/ in this world."""
-        result = self._execute([str(DEPLOY / script), *arguments], self._environment(), answer)
+    def run(self, script: str, *arguments: str, answer: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a script of deploy/ in this world, with further variables of the environment."""
+        result = self._execute([str(DEPLOY / script), *arguments], self._environment() | settings, answer)
         self.outputs += [result.stdout, result.stderr]
         return result
 
