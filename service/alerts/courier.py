@@ -102,9 +102,10 @@ class _Lane:
             self._is_idle.set()
 
     async def _deliver(self, message: Message) -> None:
+        first = self._first_wait_seconds
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(UndeliveredError),
-            wait=tenacity.wait_exponential_jitter(initial=self._first_wait_seconds, max=WAIT_MAX_SECONDS),
+            wait=tenacity.wait_exponential_jitter(multiplier=first, max=WAIT_MAX_SECONDS, jitter=first),
             stop=tenacity.stop_after_delay(TRY_FOR_SECONDS),
             before_sleep=self._note,
             reraise=True,
