@@ -7,7 +7,7 @@ import typer
 from typer.exceptions import TyperException
 
 from eventlog.errors import TicktapeError
-from service.commands import database, demo, indicators, log, migrate, page, replicator, run
+from service.commands import database, demo, feed, indicators, log, migrate, page, replicator, run
 
 app = typer.Typer(
     help="ticktape: the tick recorder one can trust.",
@@ -15,7 +15,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
 )
-for module in (run, demo, replicator, database, log, indicators, migrate, page):
+for module in (run, demo, feed, replicator, database, log, indicators, migrate, page):
     module.register(app)
 
 

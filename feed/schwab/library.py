@@ -1,5 +1,6 @@
 """schwab-py and what it stands on, imported once and without its warnings."""
 
+import logging
 import warnings
 
 with warnings.catch_warnings():
@@ -13,6 +14,10 @@ with warnings.catch_warnings():
     import websockets.exceptions as websockets_exceptions
     from authlib.integrations.base_client import OAuthError
     from schwab import auth
+
+for _name in ("schwab", "authlib", "httpx", "httpcore", "websockets"):
+    # Below WARNING they log requests and frames, tokens included.
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 streaming = schwab.streaming
 StreamJsonDecoder = schwab.contrib.util.StreamJsonDecoder
