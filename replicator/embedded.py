@@ -14,6 +14,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from replicator import embedded_process, errors
 _SOCKET_PATH_BYTES = 107
 _SOCKET_NAME = ".s.PGSQL.5432"
 _START_SECONDS = 60
+_LEFTOVER_SECONDS = 15
+_RETRY_SECONDS = 0.2
 _SETTINGS = ("timezone=UTC", "shared_buffers=32MB", "unix_socket_permissions=0700")
 
 
@@ -90,18 +93,24 @@ def _make_cluster(cluster: Path) -> None:
     unfinished.mkdir(mode=0o700)
     _give_to_server(unfinished)
     locale = ("--no-locale", "--encoding=UTF8")
-    _run("initdb", "--pgdata", str(unfinished), "--username=postgres", "--auth=trust", *locale)
+    _run(unfinished.parent, "initdb", "--pgdata", unfinished.name, "--username=postgres", "--auth=trust", *locale)
     unfinished.rename(cluster)
 
 
 def _start_server(cluster: Path, settings: Sequence[str]) -> EmbeddedPostgres:
     socket_dir = _socket_dir(cluster)
     options = ["-h ''", f"-k '{socket_dir}'", *(f"-c {setting}" for setting in (*_SETTINGS, *settings))]
-    try:
-        _pg_ctl(cluster, "start", f"--log={cluster / 'log'}", f"--options={' '.join(options)}")
-    except errors.EmbeddedPostgresError as error:
-        raise errors.EmbeddedPostgresError(f"{error}; see {cluster / 'log'}") from error
-    return EmbeddedPostgres(cluster, socket_dir)
+    # Processes of a killed server may hold its memory for a moment; a new server refuses to start beside them.
+    deadline = time.monotonic() + (_LEFTOVER_SECONDS if (cluster / "postmaster.pid").exists() else 0)
+    while True:
+        try:
+            _pg_ctl(cluster, "start", f"--log={cluster.name}/log", f"--options={' '.join(options)}")
+        except errors.EmbeddedPostgresError as error:
+            if time.monotonic() >= deadline:
+                raise errors.EmbeddedPostgresError(f"{error}; see {cluster / 'log'}") from error
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return EmbeddedPostgres(cluster, socket_dir)
 
 
 def _socket_dir(cluster: Path) -> Path:
@@ -123,16 +132,18 @@ def _fits(directory: Path) -> bool:
 
 
 def _pg_ctl(cluster: Path, action: str, *arguments: str) -> None:
-    _run("pg_ctl", action, "--pgdata", str(cluster), "--wait", f"--timeout={_START_SECONDS}", *arguments)
+    """Paths are relative: pg_ctl hands them to a shell, which would read `$` in them."""
+    arguments = ("--pgdata", cluster.name, "--wait", f"--timeout={_START_SECONDS}", *arguments)
+    _run(cluster.parent, "pg_ctl", action, *arguments)
 
 
-def _run(program: str, *arguments: str) -> None:
+def _run(directory: Path, program: str, *arguments: str) -> None:
     """Run one of PostgreSQL's programs to its end. Its output goes to a file: a server would hold a pipe open."""
     command = [*_as_server(), str(binaries() / program), *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
     with tempfile.TemporaryFile() as output:
         done = subprocess.run(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd="/", check=False
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=directory, check=False
         )
         output.seek(0)
         lines = output.read().decode(errors="replace").strip().splitlines() or ["no output"]

@@ -40,9 +40,9 @@ def migrate(
 def _report(labels: list[str], dry_run: bool, as_json: bool) -> None:
     key = "pending" if dry_run else "applied"
     if as_json:
-        print(msgspec.json.encode({key: labels}).decode())  # noqa: T201
+        print(msgspec.json.encode({key: labels}).decode())
         return
     for label in labels:
-        print(f"{key} {label}")  # noqa: T201
+        print(f"{key} {label}")
     if not labels:
-        print("the schema is up to date")  # noqa: T201
+        print("the schema is up to date")
