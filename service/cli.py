@@ -1,13 +1,15 @@
 """The command line: every command's module registers itself here."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 
 import typer
 from typer.exceptions import TyperException
 
 from eventlog.errors import TicktapeError
-from service.commands import database, demo, feed, indicators, log, migrate, page, replicator, run
+from service import redaction
+from service.commands import database, demo, feed, health, indicators, log, migrate, page, replicator, run
 
 app = typer.Typer(
     help="ticktape: the tick recorder one can trust.",
@@ -15,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
 )
-for module in (run, demo, feed, replicator, database, log, indicators, migrate, page):
+for module in (run, health, demo, feed, replicator, database, log, indicators, migrate, page):
     module.register(app)
 
 
@@ -38,9 +40,13 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
+    except Exception as error:
+        # A bug: whoever reports it needs the traceback, which must not hold a secret.
+        print(redaction.redact("".join(traceback.format_exception(error))), file=sys.stderr)
+        return _fail(f"{type(error).__name__}: {error} (a bug in ticktape: please report the lines above)", 1)
     return code if isinstance(code, int) else 0
 
 
 def _fail(message: str, code: int) -> int:
-    print("ticktape: " + " ".join(message.split()), file=sys.stderr)
+    print("ticktape: " + " ".join(redaction.redact(message).split()), file=sys.stderr)
     return code

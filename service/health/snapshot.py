@@ -1,5 +1,6 @@
 """Health at one moment: the facts, the checks on them, and the worst level."""
 
+import os
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ class Snapshot:
             "taken_us": self.taken_us,
             "level": self.level,
             "version": self.facts.version,
+            "pid": os.getpid() if self.facts.started_us is not None else None,
             "checks": [asdict(check) for check in self.checks],
         }
 
