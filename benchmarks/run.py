@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.measure import Result
+from service import logs
 
 HERE = Path(__file__).parent
 PACKAGES = ("aiosqlite", "asyncpg", "duckdb", "eventsourcing", "msgspec", "polars", "schwab-py", "supabase")
@@ -24,6 +25,7 @@ PACKAGES = ("aiosqlite", "asyncpg", "duckdb", "eventsourcing", "msgspec", "polar
 
 def main(only: str) -> None:
     """Run the modules whose name holds `only`; results of the others are kept from the last run."""
+    logs.silence()
     sections = _earlier()
     for path in sorted(HERE.glob("bench_*.py")):
         name = path.stem.removeprefix("bench_")
