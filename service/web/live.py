@@ -12,6 +12,9 @@ from service.web.viewer import Viewer
 WRITE_TIMEOUT_SECONDS = 30.0
 """A page that takes nothing for so long is gone; if it is not, it comes back and resumes."""
 
+RETRY = b"retry: 1000\n\n"
+"""Milliseconds after which a browser comes back when the stream has broken."""
+
 HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -34,6 +37,7 @@ class Live:
         try:
             async with self._tail.watched_by(viewer, after) as missed:
                 await response.prepare(request)
+                await _write(response, RETRY)
                 async for message in missed:
                     await _write(response, message)
                 while message := await viewer.take():

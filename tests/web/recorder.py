@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from aiohttp import web
+
 from eventlog import events
 from eventlog.clock import SystemClock
 from eventlog.events import EquityTick, Event, OptionQuote
@@ -29,6 +31,8 @@ class Recorder:
 
     service: Service
     url: str
+    _routes: list[web.AbstractRouteDef]
+    _serving: contextlib.AsyncExitStack
 
     async def append(self, batch: list[Event]) -> int:
         """Append without folding; the head."""
@@ -43,6 +47,20 @@ class Recorder:
         while projection.checkpoint < head:
             await projection.fold_once()
         return head
+
+    async def serve(self) -> None:
+        """Serve at `url`, at any port the first time."""
+        settings = self.service.context.settings
+        if self.url:
+            settings = settings.model_copy(update={"health_port": int(self.url.rsplit(":", 1)[1])})
+        self.url = await self._serving.enter_async_context(server.serve(settings, self._routes))
+
+    @contextlib.asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """The HTTP server ends for the block and comes back at the same address; the record goes on."""
+        await self._serving.aclose()
+        yield
+        await self.serve()
 
 
 @contextlib.asynccontextmanager
@@ -62,9 +80,11 @@ async def recording(data_dir: Path, tickers: str = "QQQ,SPY", **more: Any) -> As
     async with open_context(settings, clock) as context:
         await context.projection.start()
         gatherer = Gatherer(settings, context.log, clock, is_token_needed=False)
-        service = Service(context, composition.feed(settings, context.log, source, clock), gatherer)
-        async with page.open_routes(service) as routes, server.serve(settings, routes) as url:
-            yield Recorder(service, url)
+        service = Service(context, composition.feed(settings, context.log, source, clock), gatherer, clock)
+        async with page.open_routes(service) as routes, contextlib.AsyncExitStack() as serving:
+            recorder = Recorder(service, "", routes, serving)
+            await recorder.serve()
+            yield recorder
 
 
 def tick(ticker: str, ts_us: int, price: float, volume: int = 100) -> Event:

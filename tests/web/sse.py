@@ -28,7 +28,7 @@ async def messages(response: aiohttp.ClientResponse) -> AsyncIterator[Message]:
             name = value
         elif field == "data":
             data = value
-        elif not field:
+        elif not field and name:
             yield Message(name, json.loads(data), identity)
             name = data = ""
 

@@ -127,12 +127,13 @@ export class DayView {
 
   /** A short break of the connection is nobody's business; a longer one makes everything on screen old. */
   #showState(state) {
-    clearTimeout(this.#lostTimer);
     if (state === "open") {
+      clearTimeout(this.#lostTimer);
+      this.#lostTimer = 0;
       setText(find("#notice"), "");
       return;
     }
-    this.#lostTimer = setTimeout(() => {
+    this.#lostTimer ||= setTimeout(() => {
       setText(find("#notice"), "No connection: what you see is old. It continues by itself, without a hole.");
       this.vitals.overall("unknown", "No connection");
     }, 1500);

@@ -13,16 +13,17 @@ import { Vitals } from "./vitals.js";
 const find = (selector) => document.querySelector(selector);
 
 async function start() {
+  let chart;
+  startTheme(find("#theme"), () => chart?.setPalette(readPalette()));
   const source = await openSource(config);
   const about = await source.about();
-  const chart = new PriceChart(find("#chart"), readPalette());
+  chart = new PriceChart(find("#chart"), readPalette());
   const legend = new Legend(find("#legend"), find("#gap-hint"));
   const vitals = new Vitals(find("#checks"), find("#overall"));
   const view = new DayView({ source, about, chart, legend, vitals });
   const tabs = new Tabs(find("#tickers"), about.tickers, (ticker) => go(ticker, ""));
   view.onPrices = (prices) => tabs.showPrices(prices);
 
-  startTheme(find("#theme"), () => chart.setPalette(readPalette()));
   chart.onCrosshair((at) => legend.point(at));
   choice({ "#candles": () => chart.setStyle("candles"), "#line": () => chart.setStyle("line") });
   choice({ "#zoom-hour": () => chart.zoom("hour"), "#zoom-day": () => chart.zoom("day") });
@@ -36,6 +37,7 @@ async function start() {
   };
   addEventListener("hashchange", () => follow().catch(report));
   await follow();
+  globalThis.ticktape = { view, chart }; // for the browser's console and the tests
 }
 
 /** The address says what is shown (#QQQ or #QQQ/2026-11-20), so that a reload or a bookmark restores it. */
