@@ -5,15 +5,16 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from loguru import logger
 
 from eventlog import codec, validation
 from eventlog.errors import InvalidEventError
-from eventlog.events import KIND_OF_PAYLOAD, EquityTick, Event, Payload
+from eventlog.events import KIND_OF_PAYLOAD, EquityTick, Event, Payload, StoredEvent, decode
 
 _WARN_EVERY_SECONDS = 10.0
 _TICK = "equity_tick"
-_ABOUT_THE_RECORDING = ("feed_connected", "feed_gap", "service_started", "service_stopped")
+_ABOUT_A_TICKER = (_TICK, "equity_quote", "option_quote", "bar_backfill")
 
 
 class Intake:
@@ -43,6 +44,41 @@ class Intake:
         self._last_tick_us.update(moved)
         return values
 
+    def stored_values(self, batch: Sequence[StoredEvent], now_us: int) -> list[Any]:
+        """As `values`, for events that were recorded before: kind, payload and `recorded_us` are kept as they are.
+
+        A kind that a newer version wrote is kept too.
+        """
+        values: list[Any] = []
+        moved: dict[str, int] = {}
+        try:
+            for seq, event in enumerate(batch, self.next_seq):
+                self._check_stored(event, moved, now_us + validation.FUTURE_TOLERANCE_US)
+                numbered = msgspec.structs.replace(event, seq=seq)
+                values += (*_columns(numbered), codec.event_crc(numbered))
+        except InvalidEventError as error:
+            self._refuse(error)
+            raise
+        self.next_seq += len(batch)
+        self._last_tick_us.update(moved)
+        return values
+
+    def _check_stored(self, event: StoredEvent, moved: dict[str, int], horizon_us: int) -> None:
+        try:
+            payload = decode(event)
+        except msgspec.MsgspecError as error:
+            raise InvalidEventError("payload", event.payload[:100], f"not a {event.kind}: {error}") from error
+        validation.check_ticker(event.ticker, may_be_empty=event.kind not in _ABOUT_A_TICKER)
+        validation.check_time(event.recorded_us, horizon_us)
+        if event.kind == _TICK:
+            last_us = moved.get(event.ticker) or self._last_tick_us.get(event.ticker, 0)
+            _check_tick_time(event.ticker, event.ts_us, last_us, horizon_us)
+            moved[event.ticker] = event.ts_us
+        else:
+            validation.check_time(event.ts_us, horizon_us)
+        if payload is not None and event.kind in validation.CHECKS:
+            validation.CHECKS[event.kind](payload)
+
     def _build(self, batch: Sequence[Event], now_us: int) -> tuple[list[Any], dict[str, int]]:
         values: list[Any] = []
         moved: dict[str, int] = {}
@@ -71,7 +107,7 @@ class Intake:
         return values, moved
 
     def _new_prefix(self, kind: str, ticker: str) -> int:
-        validation.check_ticker(ticker, may_be_empty=kind in _ABOUT_THE_RECORDING)
+        validation.check_ticker(ticker, may_be_empty=kind not in _ABOUT_A_TICKER)
         prefix = codec.prefix_crc(kind, ticker)
         self._prefixes[kind][ticker] = prefix
         return prefix
@@ -82,6 +118,11 @@ class Intake:
         if now - self._warned_at >= _WARN_EVERY_SECONDS:
             self._warned_at = now
             logger.warning("event refused: {} ({} so far)", error, self.refused.total())
+
+
+def _columns(event: StoredEvent) -> tuple[Any, ...]:
+    text = event.payload.decode()
+    return event.seq, event.kind, event.ticker, event.ts_us, event.recorded_us, text
 
 
 def _kind(payload: Payload) -> str:

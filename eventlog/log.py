@@ -5,13 +5,13 @@ One connection writes and checkpoints, one reads; both run whole functions on th
 
 import asyncio
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from loguru import logger
 
-from eventlog import commits, database, startup
+from eventlog import commits, database, retention, startup
 from eventlog.api import Page
 from eventlog.clock import Clock, SystemClock
 from eventlog.database import Database
@@ -50,7 +50,7 @@ class EventLog:
     ) -> None:
         self._writer = writer
         self._reader = log_reader
-        self._clock = clock
+        self.clock = clock
         self._intake = intake
         self._room = room
         self._tail = Tail()
@@ -71,10 +71,14 @@ class EventLog:
     def failure(self) -> LogFailedError | None:
         return self._commits.failure
 
-    @property
-    def writer(self) -> Database:
-        """The writing connection, for retention only."""
-        return self._writer
+    async def prune(
+        self,
+        before_us: int,
+        needed_after: Mapping[str, int],
+        progress: Callable[[int, int | None], None] = lambda done, total: None,
+    ) -> retention.Pruned:
+        """See `eventlog.retention.prune`."""
+        return await retention.prune(self._writer, before_us, needed_after, progress)
 
     def status(self) -> LogStatus:
         return LogStatus(
@@ -91,7 +95,16 @@ class EventLog:
     async def append(self, batch: Sequence[Event]) -> range:
         """See `eventlog.api.Log.append`."""
         await self._commits.admit()
-        values = self._intake.values(batch, self._clock.now_us())
+        values = self._intake.values(batch, self.clock.now_us())
+        end = self._intake.next_seq
+        if values:
+            await self._commits.put(values)
+        return range(end - len(batch), end)
+
+    async def append_stored(self, batch: Sequence[StoredEvent]) -> range:
+        """Append events that were recorded before (an import): all but their seq is kept. Raises as `append`."""
+        await self._commits.admit()
+        values = self._intake.stored_values(batch, self.clock.now_us())
         end = self._intake.next_seq
         if values:
             await self._commits.put(values)
@@ -129,14 +142,14 @@ class EventLog:
         Keeps a reserve file on the disk from now on.
         """
         self._upkeep.keep_reserve()
-        now_us = self._clock.now_us()
+        now_us = self.clock.now_us()
         started = Event("", now_us, ServiceStarted(version=version, pid=os.getpid()))
         last_start = await self._reader.last_of_kind("service_started")
         last_stop = await self._reader.last_of_kind("service_stopped")
         if last_start is None or (last_stop is not None and last_stop.seq > last_start.seq):
             await self.append([started])
             return
-        last = (await self.read(self.head - 1, 1)).events[0]
+        last = await self._reader.last_event() or last_start
         from_us = min(last.recorded_us, now_us)
         logger.warning("the run before has no stop on record: a gap since its last event is recorded")
         gap = Event("", from_us, FeedGap(from_us=from_us, to_us=now_us, reason="no_stop_on_record"))
@@ -145,7 +158,7 @@ class EventLog:
     async def stop_recording(self, reason: str) -> None:
         """Put `service_stopped` on record; not on a full disk or a failed log, where the next start records a gap."""
         if self._commits.state is commits.State.OPEN:
-            await self.append([Event("", self._clock.now_us(), ServiceStopped(reason=reason))])
+            await self.append([Event("", self.clock.now_us(), ServiceStopped(reason=reason))])
 
     async def close(self, reason: str = "closed") -> None:
         """Commit what is queued, tell every waiter `reason`, close the files."""
@@ -157,7 +170,7 @@ class EventLog:
 
     def _record(self, event: Event) -> None:
         """Queue the log's own `event` without waiting for room in the queue."""
-        acknowledgement = self._commits.put(self._intake.values([event], self._clock.now_us()))
+        acknowledgement = self._commits.put(self._intake.values([event], self.clock.now_us()))
         acknowledgement.add_done_callback(lambda done: done.exception())
 
 

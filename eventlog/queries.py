@@ -50,6 +50,21 @@ def latest(connection: sqlite3.Connection, decoder: codec.RowDecoder, kind: str,
     return next(iter(decoder.decode(rows)), None)
 
 
+def last(
+    connection: sqlite3.Connection, decoder: codec.RowDecoder, count: int, kinds: Collection[str] | None
+) -> list[StoredEvent]:
+    """The last `count` events, of `kinds` when given, in seq order."""
+    chosen = "" if kinds is None else f" WHERE kind IN ({', '.join('?' for _ in kinds)})"
+    select = f"SELECT {codec.COLUMNS} FROM events{chosen} ORDER BY seq DESC LIMIT ?"
+    return decoder.decode(connection.execute(select, (*(kinds or ()), count)).fetchall()[::-1])
+
+
+def last_event(connection: sqlite3.Connection, decoder: codec.RowDecoder) -> StoredEvent | None:
+    """The event with the largest seq."""
+    rows = connection.execute(f"SELECT {codec.COLUMNS} FROM events ORDER BY seq DESC LIMIT 1").fetchall()
+    return next(iter(decoder.decode(rows)), None)
+
+
 def last_of_kind(connection: sqlite3.Connection, decoder: codec.RowDecoder, kind: str) -> StoredEvent | None:
     """The event of `kind` without a ticker that has the largest seq, whatever its time."""
     rows = connection.execute(

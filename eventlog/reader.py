@@ -33,9 +33,17 @@ class LogReader:
         """The event of `kind` and `ticker` with the largest time. Raises CorruptEventError."""
         return await self.database.run(lambda raw: queries.latest(raw, self._decoder, kind, ticker))
 
+    async def last_event(self) -> StoredEvent | None:
+        """The event with the largest seq. Raises CorruptEventError."""
+        return await self.database.run(lambda raw: queries.last_event(raw, self._decoder))
+
     async def last_of_kind(self, kind: str) -> StoredEvent | None:
         """The event of `kind` about the whole recording that was appended last. Raises CorruptEventError."""
         return await self.database.run(lambda raw: queries.last_of_kind(raw, self._decoder, kind))
+
+    async def last(self, count: int, kinds: Collection[str] | None = None) -> list[StoredEvent]:
+        """The last `count` events, of `kinds` when given, in seq order. Raises CorruptEventError."""
+        return await self.database.run(lambda raw: queries.last(raw, self._decoder, count, kinds))
 
     async def read_range(
         self,

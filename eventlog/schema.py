@@ -53,7 +53,18 @@ _RETENTION = (
     """,
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_EVENTS + _RETENTION + views.VERSION_1,)
+# Where acknowledged events were lost (a WAL deleted, an older backup restored), their seqs are skipped, never reused:
+# cursors and checkpoints beyond them stay true.
+_LOSSES = (
+    """
+    CREATE TABLE losses (
+        after_seq INTEGER PRIMARY KEY, through_seq INTEGER NOT NULL, noticed_us INTEGER NOT NULL,
+        CHECK (through_seq > after_seq)
+    ) STRICT
+    """,
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_EVENTS + _RETENTION + views.VERSION_1, _LOSSES)
 VERSION = len(STEPS)
 
 

@@ -1,0 +1,115 @@
+"""Every event of a log looked at: CRC, numbering, order of ticks, payload, and the views against plain sums."""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from eventlog import codec, events, queries, retention, startup
+from eventlog.database import Database
+from eventlog.errors import CorruptEventError, DamagedLogError
+
+_PAGE_EVENTS = 5_000
+_MOST_FINDINGS = 100
+
+
+@dataclass
+class Verification:
+    """What was counted and what was found wrong; a sound log has no findings. At most 100 findings are kept."""
+
+    events: int = 0
+    ticks: int = 0
+    volume: int = 0
+    first_seq: int = 0
+    last_seq: int = 0
+    findings: list[str] = field(default_factory=list)
+    _last_tick_us: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.findings
+
+    def find(self, finding: str) -> None:
+        if len(self.findings) < _MOST_FINDINGS:
+            self.findings.append(finding)
+
+
+async def verify(reader: Database, progress: Callable[[int, int | None], None]) -> Verification:
+    """Verify the log behind a reading connection (text as bytes), up to the head it has now."""
+    result = Verification()
+    try:
+        await reader.run(startup.quick_check)
+    except DamagedLogError as error:
+        result.find(str(error))
+        return result
+    head = await reader.run(queries.head)
+    expected = await reader.run(retention.pruned_through)
+    losses = await reader.run(_losses)
+    while True:
+        rows = await reader.run(lambda raw, after=expected: _rows(raw, after, head))  # type: ignore[misc]
+        if not rows:
+            break
+        for row in rows:
+            expected = _check(result, row, expected, losses)
+        progress(result.events, head)
+    if losses.get(expected, expected) < head:
+        result.find(f"events {expected + 1} to {head} are missing at the end")
+    result.last_seq = expected
+    await reader.run(lambda raw: _check_views(raw, result, head))
+    return result
+
+
+def _losses(connection: sqlite3.Connection) -> dict[int, int]:
+    """Acknowledged losses on record: the seq before each, and its last."""
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'losses'").fetchone():
+        return {}
+    return dict(connection.execute("SELECT after_seq, through_seq FROM losses").fetchall())
+
+
+def _rows(connection: sqlite3.Connection, after: int, head: int) -> list[tuple[Any, ...]]:
+    select = f"SELECT {codec.COLUMNS} FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT {_PAGE_EVENTS}"
+    return connection.execute(select, (after, head)).fetchall()
+
+
+_decoder = codec.RowDecoder()
+
+
+def _check(result: Verification, row: tuple[Any, ...], previous: int, losses: dict[int, int]) -> int:
+    """Check one row and return its seq."""
+    seq: int = row[0]
+    result.events += 1
+    result.first_seq = result.first_seq or seq
+    if seq != losses.get(previous, previous) + 1:
+        result.find(f"events {previous + 1} to {seq - 1} are missing")
+    try:
+        (event,) = _decoder.decode([row])
+        payload = events.decode(event)
+    except CorruptEventError as error:
+        result.find(str(error))
+        return seq
+    except msgspec.MsgspecError as error:
+        result.find(f"event {seq}: its payload is not a {row[1].decode()} ({error})")
+        return seq
+    if isinstance(payload, events.EquityTick):
+        result.ticks += 1
+        result.volume += payload.volume
+        if event.ts_us <= result._last_tick_us.get(event.ticker, 0):
+            result.find(f"event {seq}: a tick of {event.ticker} that is not later than the one before")
+        result._last_tick_us[event.ticker] = event.ts_us
+    return seq
+
+
+def _check_views(connection: sqlite3.Connection, result: Verification, head: int) -> None:
+    try:
+        ticks, volume = connection.execute(
+            "SELECT count(*), coalesce(sum(volume), 0) FROM ticks WHERE seq <= ?", (head,)
+        ).fetchone()
+    except sqlite3.DatabaseError as error:
+        result.find(f"the view ticks cannot be read: {error}")
+        return
+    if result.is_sound and (ticks, volume) != (result.ticks, result.volume):
+        result.find(
+            f"the view ticks shows {ticks} ticks and {volume} shares, the log {result.ticks} and {result.volume}"
+        )
