@@ -60,5 +60,5 @@ build_wheels() {
         --requirement "$PROJECT_DIR/locks/build.lock"
     change "$tools/bin/pip" download --quiet --disable-pip-version-check --require-hashes --dest "$wheels" \
         --only-binary :all: --python-version 3.11 "${platforms[@]}" --requirement "$wheels/service.lock"
-    (cd "$PROJECT_DIR" && change "$tools/bin/python" -m hatchling build --target wheel "$wheels")
+    (cd "$PROJECT_DIR" && change "$tools/bin/python" -m hatchling build --target wheel --directory "$wheels")
 }

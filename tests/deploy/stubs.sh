@@ -72,7 +72,7 @@ stub_scp() {
 
 stub_git() { cat "$world/version"; }
 
-# -m venv FOLDER: pip and python there are stubs too. -m hatchling build --target wheel FOLDER: an empty wheel.
+# -m venv FOLDER: pip and python there are stubs too. -m hatchling build ... FOLDER: an empty wheel.
 stub_python3() {
     if [[ $2 == venv ]]; then
         mkdir -p "$3/bin" && ln -s "$world/commands/pip" "$world/commands/python" "$3/bin/"

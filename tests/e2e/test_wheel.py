@@ -101,3 +101,15 @@ def test_the_demo_from_another_folder(venv: Path, tmp_path: Path) -> None:
         venv / "bin/ticktape", "demo", "--seconds", "3", "--json", "--data-dir", tmp_path / "d", cwd=tmp_path
     )
     assert json.loads(output)["unsent"] == 0
+
+
+@pytest.mark.long
+def test_the_release_for_systemd_installs_without_an_index(tmp_path: Path) -> None:
+    """With the real pip: every package of the lock has a wheel for the box, and pip on the box needs nothing else."""
+    build = f"set -euo pipefail; source {PROJECT}/deploy/lib.sh; build_wheels {tmp_path}"
+    succeed("bash", "-c", build, cwd=tmp_path)
+    succeed(sys.executable, "-m", "venv", "venv", cwd=tmp_path)
+    function = "sed -n '/^install_wheels() {/,/^}/p' " + str(PROJECT / "deploy/on_box.sh")
+    install_wheels = f'set -euo pipefail; eval "$({function})"; install_wheels venv/bin/pip wheels'
+    succeed("env", "-u", "PIP_FIND_LINKS", "bash", "-c", install_wheels, cwd=tmp_path)
+    assert "run" in succeed(tmp_path / "venv/bin/ticktape", "--help", cwd=tmp_path).split()
