@@ -58,5 +58,8 @@ vendor:
 bench: $(VENV)/.bench tests/node_modules/.installed
 	@$(PY) -m benchmarks.run $(ONLY)
 
+profile: $(VENV)/.bench
+	@$(PY) -m benchmarks.profile_service
+
 clean:
 	rm -rf $(VENV) tests/node_modules
