@@ -38,7 +38,10 @@ async def begins_at_us(log: Readable) -> int:
 
     The day of its first event then lacks ticks, so that a fold of it would give wrong sums.
     """
-    first = (await log.read(0, 1)).events
+    try:
+        first = (await log.read(0, 1)).events
+    except CorruptEventError:
+        return 0  # Folding stops at that event.
     if not first or first[0].seq == 1:
         return 0
     return calendar.next_session(first[0].ts_us, "all").open_us

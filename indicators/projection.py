@@ -157,6 +157,8 @@ class Projection:
             raise RebuildRunningError("a rebuild is under way; wait for its end")
         async with self._rebuild_lock:
             await self.start()
+            # Where nothing was folded yet there is nothing to meet: replay the whole log at once.
+            self._outdated = self._outdated or self.checkpoint == 0
             summary = await self._replay(EVERYTHING if self._outdated else scope, progress)
         self.on_rows()
         return summary
@@ -174,6 +176,7 @@ class Projection:
             while run.through + pages.SIZE < self._target():
                 await run.replay_page(self._target())
                 progress(run.through, self._target())
+                await asyncio.sleep(0)
         except (CorruptEventError, ProjectionError):
             # What comes before it takes the place of outdated rows; then the next fold halts at it.
             if not self._outdated:

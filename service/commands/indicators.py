@@ -16,7 +16,8 @@ from eventlog.database import Database
 from eventlog.errors import UsageError
 from eventlog.reader import LOG_FILE, LogReader, open_log_reader
 from indicators import check, plot, query
-from service import options, work
+from indicators.bars import MINUTE_US
+from service import logs, options, work
 from service import settings as settings_module
 from service.commands import log_show, progress
 from service.settings import Settings
@@ -51,6 +52,7 @@ def rebuild(
         if day is not None or ticker is not None:
             raise UsageError("--check compares everything: leave out --from and --ticker")
         return _report_check(asyncio.run(_check(settings)), as_json)
+    logs.silence()
     args = {"from": day, "ticker": ticker.upper() if ticker else None}
     done = work.perform_with_bar(settings, "rebuild", args, "rebuilding")
     if as_json:
@@ -105,7 +107,7 @@ async def _plot(settings: Settings, ticker: str, since_us: int, path: Path) -> N
     async with _opened(settings) as (log, state):
         rows = await _found(state, ticker, since_us, plot.MAX_ROWS)
         first_us, last_us = rows[0].ts_us, rows[-1].ts_us
-        bars = await state.run(lambda raw: query.bars(raw, ticker, first_us, last_us + 1))
+        bars = await state.run(lambda raw: query.bars(raw, ticker, first_us - MINUTE_US, last_us + 1))
         # A gap is on record at its end or later, so that it is looked for beyond the last row.
         found = [
             events.decode(event)
