@@ -39,7 +39,7 @@ def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ("microseconds", "pid", "seconds"),
     [
         ("60000000", None, 60.0),
-        ("60000000", os.getpid(), 60.0),
+        pytest.param("60000000", os.getpid(), 60.0, id="own pid"),
         ("60000000", 1, None),
         ("", None, None),
         ("x", None, None),
