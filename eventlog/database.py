@@ -8,6 +8,7 @@ import asyncio
 import functools
 import os
 import sqlite3
+import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -66,8 +67,7 @@ def in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Conne
 async def open_writer(path: Path, synchronous: str) -> Database:
     """Open the only writing connection of `path`, creating the file 0600; `synchronous` is FULL or NORMAL."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    connection = await aiosqlite.connect(path, isolation_level=None, cached_statements=256)
-    database = Database(path, connection)
+    database = await _connect(path, str(path))
     await database.run(lambda raw: _configure_writer(raw, synchronous))
     return database
 
@@ -82,5 +82,11 @@ def _configure_writer(connection: sqlite3.Connection, synchronous: str) -> None:
 
 async def open_reader(path: Path) -> Database:
     """Open `path` read-only. The file must exist."""
-    connection = await aiosqlite.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, cached_statements=256)
-    return Database(path, connection)
+    return await _connect(path, f"file:{urllib.parse.quote(str(path))}?mode=ro")
+
+
+async def _connect(path: Path, name: str) -> Database:
+    connection = aiosqlite.connect(name, uri=name.startswith("file:"), isolation_level=None, cached_statements=256)
+    # A process that ends by an error must end: it would wait for ever for the thread of a connection left open.
+    connection._thread.daemon = True
+    return Database(path, await connection)

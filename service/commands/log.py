@@ -99,6 +99,10 @@ def verify_log(data_dir: options.DataDir = None, as_json: options.Json = False) 
     return 0 if result.is_sound else _DAMAGED
 
 
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
 def _directory(data_dir: Path | None) -> Path:
     return settings_module.load(data_dir=data_dir).data_dir
 
