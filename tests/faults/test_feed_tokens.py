@@ -1,6 +1,5 @@
-"""Access tokens expire, refresh tokens die, processes are killed in mid-refresh: the feed waits, and takes a new file."""
+"""Access tokens expire, refresh tokens die, a process is killed in mid-refresh: the feed waits and goes on."""
 
-import os
 import stat
 import subprocess
 import sys
@@ -86,11 +85,13 @@ async def test_without_a_token_the_feed_starts_and_waits(tmp_path: Path, content
     path = tmp_path / "token.json"
     if content is not None:
         path.write_bytes(content)
-    async with exchanging(StillMarket("QQQ")) as exchange:
-        async with feeding(exchange, source=_source(path, exchange)) as bench:  # noqa: SIM117
-            await bench.until(lambda: bench.feed.status.state == "login_needed")
-            _write_token(path, exchange)
-            await bench.stored("equity_tick")
+    async with (
+        exchanging(StillMarket("QQQ")) as exchange,
+        feeding(exchange, source=_source(path, exchange)) as bench,
+    ):
+        await bench.until(lambda: bench.feed.status.state == "login_needed")
+        _write_token(path, exchange)
+        await bench.stored("equity_tick")
 
 
 async def test_a_token_endpoint_that_is_down_is_no_dead_login(tmp_path: Path) -> None:
@@ -147,4 +148,4 @@ def test_a_kill_in_mid_write_leaves_a_whole_token_file(tmp_path: Path) -> None:
         writer.wait()
         writer.stdout.close()
         assert int(token.read(path)["token"]["access_token"][1:]) >= acknowledged
-        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -15,7 +15,7 @@ from feed.exchange import Exchange
 from feed.exchange.protocol import EQUITIES, EquityField, Fields
 from feed.feed import Feed
 from feed.options import Options, Watch
-from feed.schwab import SimulatedSource, Source
+from feed.schwab import SimulatedSource, Source, Tap
 
 QUICK = Watch(
     connect_seconds=5.0,
@@ -137,6 +137,7 @@ async def feeding(
     source: Source | None = None,
     clock: Clock | None = None,
     watch: dict[str, float] | None = None,
+    tap: Tap | None = None,
     **options: Any,
 ) -> AsyncIterator[Bench]:
     """A feed of `tickers` (default QQQ) from `exchange`; always open unless told otherwise."""
@@ -145,7 +146,7 @@ async def feeding(
     given = Options(
         tickers=tickers or ("QQQ",), **{"session": "all", "watch": replace(QUICK, **(watch or {})), **options}
     )
-    feed = Feed(log, source or SimulatedSource(exchange.url), given, clock, dice=random.Random(1))
+    feed = Feed(log, source or SimulatedSource(exchange.url), given, clock, tap, random.Random(1))
     stop = asyncio.Event()
     bench = Bench(exchange, feed, log, stop, asyncio.create_task(feed.run(stop)))
     try:

@@ -1,0 +1,131 @@
+"""0DTE options: the chain once, the strikes near the money, following it without dropping any."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from feed.chain import Chain, parse_chain
+from feed.exchange import RandomMarket
+from feed.exchange.protocol import OPTIONS, Fields
+from tests.feed.harness import StillMarket, exchanging, feeding
+
+TODAY = date(2025, 11, 20)
+
+
+def answer(*expirations: str, price: float | None = 100.2) -> dict[str, Any]:
+    maps: dict[str, Any] = {"callExpDateMap": {}, "putExpDateMap": {}, "underlyingPrice": price}
+    for name, letter in (("callExpDateMap", "C"), ("putExpDateMap", "P")):
+        for expiration in expirations:
+            stamp = expiration[2:].replace("-", "")
+            strikes = {
+                f"{strike}.0": [{"symbol": f"QQQ   {stamp}{letter}{strike * 1000:08d}"}] for strike in range(90, 111)
+            }
+            maps[name][f"{expiration}:0"] = strikes
+    return maps
+
+
+def strikes(symbols: list[str]) -> list[int]:
+    return sorted({int(symbol[13:]) // 1000 for symbol in symbols})
+
+
+def test_todays_expiry_or_the_next() -> None:
+    assert parse_chain(answer("2025-11-19", "2025-11-20", "2025-11-21"), TODAY).expiration == TODAY
+    assert parse_chain(answer("2025-11-19", "2025-11-24"), TODAY).expiration == date(2025, 11, 24)
+
+
+def test_strikes_on_both_sides_of_the_money_calls_and_puts() -> None:
+    chain = parse_chain(answer("2025-11-20"), TODAY)
+    symbols = chain.follow(None, 2)
+    assert strikes(symbols) == [99, 100, 101, 102]
+    assert len(symbols) == 8
+
+
+def test_the_money_is_followed_and_nothing_dropped() -> None:
+    chain = parse_chain(answer("2025-11-20"), TODAY)
+    chain.follow(100.2, 2)
+    assert strikes(chain.follow(103.5, 2)) == [103, 104, 105]
+    assert strikes(list(chain.chosen)) == [99, 100, 101, 102, 103, 104, 105]
+    assert chain.follow(100.2, 2) == []
+    assert strikes(chain.follow(500.0, 2)) == [109, 110]
+
+
+def test_without_any_price_nothing_is_chosen() -> None:
+    assert parse_chain(answer("2025-11-20", price=None), TODAY).follow(None, 2) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{}, {"status": "FAILED"}, answer("2025-11-19"), {"callExpDateMap": 5}, {"callExpDateMap": {"2025-11-20:0": 5}}],
+)
+def test_a_chain_without_contracts_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="no contracts"):
+        parse_chain(wrong, TODAY)
+
+
+def test_a_chain_is_a_value() -> None:
+    assert Chain(TODAY, {}, None).follow(100.0, 10) == []
+
+
+class OptionMarket(StillMarket):
+    """QQQ at 100 with a chain that expires far ahead, whatever the day of the test."""
+
+    def chains(self) -> dict[str, Any]:
+        return {"QQQ": answer(date.today().isoformat(), date.fromordinal(date.today().toordinal() + 1).isoformat())}  # noqa: DTZ011
+
+
+async def test_contracts_are_subscribed_followed_and_restored() -> None:
+    async with (
+        exchanging(OptionMarket("QQQ")) as exchange,
+        feeding(exchange, options_0dte=True, options_strikes=1) as bench,
+    ):
+        streams = exchange.streamers
+        await bench.until(lambda: streams and strikes(list(streams[0].keys_of(OPTIONS))) == [99, 100])
+        [symbol, *_] = streams[0].keys_of(OPTIONS)
+        await bench.trade(1, price=104.5)
+        await bench.until(lambda: strikes(list(streams[0].keys_of(OPTIONS))) == [99, 100, 104, 105])
+        await exchange.publish(OPTIONS, [(symbol, {"2": 1.5, "3": 1.6, "28": 0.5, "38": 1_763_650_000_000})])
+        [quote] = await bench.payloads("option_quote")
+        assert (quote.symbol, quote.bid, quote.delta) == (symbol, 1.5, 0.5)
+        await exchange.close_streams(1011)
+        _, connected = await bench.payloads("feed_connected", 2)
+        assert len(connected.tickers) == 9
+        assert exchange.rest.calls.count("/marketdata/v1/chains") == 1, "once a session"
+
+
+async def test_explicit_symbols_are_streamed_with_all_columns() -> None:
+    symbol = "GOOG  240517C00070000"
+    fields: Fields = {"2": 102.15, "3": 103.75, "4": 103.07, "8": 7, "9": 5, "10": 35.5, "28": 0.9, "29": 0.01}
+    async with (
+        exchanging(StillMarket("QQQ")) as exchange,
+        feeding(exchange, option_symbols=(symbol,)) as bench,
+    ):
+        await bench.until(lambda: bench.feed.status.connected)
+        await exchange.publish(
+            OPTIONS, [(symbol, fields | {"30": -0.01, "31": 0.2, "32": 0.3, "38": 1_763_650_000_000})]
+        )
+        [stored] = await bench.stored("option_quote")
+        [quote] = await bench.payloads("option_quote")
+    assert stored.ticker == "GOOG"
+    assert (quote.option_type, quote.strike, quote.expiration) == ("CALL", 70.0, "2024-05-17")
+    assert (quote.volume, quote.open_interest, quote.implied_volatility, quote.theta) == (7, 5, 35.5, -0.01)
+    assert (quote.vega, quote.rho, quote.gamma, quote.last) == (0.2, 0.3, 0.01, 103.07)
+
+
+async def test_a_chain_that_cannot_be_had_costs_no_equities() -> None:
+    async with exchanging(StillMarket("QQQ")) as exchange, feeding(exchange, options_0dte=True) as bench:
+        await bench.until(lambda: exchange.rest.calls.count("/marketdata/v1/chains") >= 2)
+        await bench.trade(1)
+        await bench.stored("equity_tick", 2)
+        assert bench.feed.status.connections == 1
+
+
+async def test_the_random_market_has_a_chain() -> None:
+    async with (
+        exchanging(RandomMarket(["QQQ"], rate=500.0, seed=1)) as exchange,
+        feeding(exchange, options_0dte=True, options_strikes=3) as bench,
+    ):
+        quotes = await bench.payloads("option_quote", 20)
+        ticks = await bench.stored("equity_tick", 5)
+        assert len(ticks) >= 5
+    assert {quote.option_type for quote in quotes} == {"CALL", "PUT"}
