@@ -50,7 +50,7 @@ async def backfill(replicator: Replicator, table: str, scope: Scope, progress: P
     `progress` takes positions done and in all. A cursor beyond the head (a restored backup) comes back to the head.
     """
     pump = replicator.pump(table)
-    await pump.return_to_head()
+    await pump.accept_restored_log()
     end = pump.cursor.position
     report = BackfillReport(table)
     delivery = Delivery(replicator.sink, pump.table)

@@ -8,6 +8,8 @@ import msgspec
 from eventlog.clock import Clock
 from eventlog.database import Database
 
+_STORED = "SELECT position FROM cursors WHERE destination = ? AND table_name = ?"
+
 
 class Cursor(msgspec.Struct, frozen=True):
     """Everything up to `position` was delivered or is a dead letter; `delivered` counts rows over all time."""
@@ -30,13 +32,13 @@ class CursorStore:
 
     def __init__(self, state: Database, destination: str, clock: Clock) -> None:
         self._state = state
-        self._destination = destination
+        self.destination = destination
         self._clock = clock
 
     async def load(self) -> dict[str, Cursor]:
         """Table -> cursor; a table that was never shipped there is missing."""
         sql = "SELECT table_name, position, delivered FROM cursors WHERE destination = ?"
-        found = await self._state.run(lambda connection: connection.execute(sql, (self._destination,)).fetchall())
+        found = await self._state.run(lambda connection: connection.execute(sql, (self.destination,)).fetchall())
         return {table: Cursor(position, delivered) for table, position, delivered in found}
 
     async def advance(self, table: str, before: Cursor, after: Cursor, dead: Sequence[NewDeadLetter]) -> None:
@@ -45,7 +47,10 @@ class CursorStore:
         now_us = self._clock.now_us()
 
         def work(connection: sqlite3.Connection) -> None:
-            self._put(connection, table, after, now_us)
+            # A cancelled flush may have been acknowledged after all: what is stored never moves back.
+            stored = connection.execute(_STORED, (self.destination, table)).fetchone()
+            if stored is None or stored[0] <= after.position:
+                self._put(connection, table, after, now_us)
             self._put_dead(connection, table, dead, now_us)
 
         await self._state.transaction(work)
@@ -63,30 +68,35 @@ class CursorStore:
     def _put(self, connection: sqlite3.Connection, table: str, cursor: Cursor, now_us: int) -> None:
         connection.execute(
             "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?)",
-            (self._destination, table, cursor.position, cursor.delivered, now_us),
+            (self.destination, table, cursor.position, cursor.delivered, now_us),
         )
 
     def _put_dead(self, connection: sqlite3.Connection, table: str, dead: Sequence[NewDeadLetter], now_us: int) -> None:
         connection.executemany(
             "INSERT OR REPLACE INTO dead_letters (destination, table_name, seq, dead_us, code, reason, row)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(self._destination, table, letter.seq, now_us, letter.code, letter.reason, letter.row) for letter in dead],
+            [(self.destination, table, letter.seq, now_us, letter.code, letter.reason, letter.row) for letter in dead],
         )
 
     async def note_state(self, table: str, state: str, last_error: str | None) -> None:
         """Write down how the table stands, for readers in other processes."""
-        values = (self._destination, table, state, last_error, self._clock.now_us())
+        values = (self.destination, table, state, last_error, self._clock.now_us())
         sql = "INSERT OR REPLACE INTO table_states VALUES (?, ?, ?, ?, ?)"
         await self._state.transaction(lambda connection: connection.execute(sql, values))
+
+    async def states(self) -> dict[str, str]:
+        """Table -> the state that was noted last."""
+        sql = "SELECT table_name, state FROM table_states WHERE destination = ?"
+        return dict(await self._state.run(lambda connection: connection.execute(sql, (self.destination,)).fetchall()))
 
     async def dead_letters(self) -> dict[str, int]:
         """Table -> number of dead letters of this destination."""
         sql = "SELECT table_name, count(*) FROM dead_letters WHERE destination = ? GROUP BY table_name"
-        return dict(await self._state.run(lambda connection: connection.execute(sql, (self._destination,)).fetchall()))
+        return dict(await self._state.run(lambda connection: connection.execute(sql, (self.destination,)).fetchall()))
 
     async def dead_seqs(self, table: str) -> set[int]:
         """The positions of the table's dead letters."""
         sql = "SELECT seq FROM dead_letters WHERE destination = ? AND table_name = ?"
-        values = (self._destination, table)
+        values = (self.destination, table)
         found = await self._state.run(lambda connection: connection.execute(sql, values).fetchall())
         return {seq for (seq,) in found}

@@ -40,7 +40,7 @@ class Delivery:
         if refused > HANDFUL:
             raise too_many(self._table, attempt.dead[-1].reason, attempt.dead[-1].code)
         self._refused_in_succession = refused
-        flawed = [NewDeadLetter(flaw.position, "", flaw.reason, row_module.to_text(flaw.row)) for flaw in batch.flawed]
+        flawed = [NewDeadLetter(flaw.position, "", flaw.reason, flaw.text) for flaw in batch.flawed]
         return Delivered(attempt.delivered, flawed + attempt.dead)
 
 

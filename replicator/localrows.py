@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Collection
 from typing import Any, Protocol
 
-from eventlog import events
 from eventlog.api import Log
 from eventlog.database import Database
 from eventlog.events import StoredEvent
@@ -69,16 +68,21 @@ class LocalRows:
                 return
             after = page.through_seq
 
-    def _row(self, event: StoredEvent) -> Row:
-        assert self._table.convert is not None
-        return self._table.convert(event, events.decode(event))
+    def _row(self, event: StoredEvent) -> Row | None:
+        """None for what cannot be a row; it is a dead letter."""
+        try:
+            return self._table.row_of(event)
+        except (ValueError, TypeError):
+            return None
 
     async def _of_events(self, ticker: str, since_us: int, until_us: int) -> AsyncIterator[tuple[int, Row]]:
         last: StoredEvent | None = None
         while True:
             page = await self._log.read_range(ticker, since_us, until_us, self._table.kinds, PAGE, last)
             for event in page:
-                yield event.seq, self._row(event)
+                row = self._row(event)
+                if row is not None:
+                    yield event.seq, row
             if len(page) < PAGE:
                 return
             last = page[-1]
@@ -88,6 +92,8 @@ class LocalRows:
         found: dict[int, tuple[int, Row]] = {}
         async for event in self._events():
             row = self._row(event)
+            if row is None:
+                continue
             begin_us = rows.microseconds(row.timestamp)
             if row.ticker == ticker and since_us <= begin_us < until_us:
                 found[begin_us] = (event.seq, row)

@@ -28,6 +28,10 @@ from replicator.tables import TableSpec
 PROBE_SECONDS = 30.0
 SKIPPED_BEFORE_SAVED = 1_000  # positions that are nothing for this table, passed without writing the cursor
 
+RESTORED = "restored"
+"""The state written down for a table whose cursor lies beyond the log's end. It outlasts restarts, because new events
+will soon carry the seqs that were delivered already."""
+
 State = Literal["ok", "retrying", "halted"]
 
 
@@ -73,6 +77,7 @@ class Pump:
         cursors: CursorStore,
         on_delivered: Callable[[TableSpec, Sequence[row_module.Row], float], None],
         on_failed: Callable[[TableSpec, Sequence[row_module.Row]], None],
+        alarms: Alarms,
         randomness: random.Random,
     ) -> None:
         self.table = table
@@ -88,33 +93,46 @@ class Pump:
         self._cursors = cursors
         self._delivery = Delivery(sink, table)
         self._backoff = Backoff(randomness)
-        self._alarms = Alarms(table.name)
+        self._alarms = alarms
         self._on_delivered = on_delivered
         self._on_failed = on_failed
         self._lock = asyncio.Lock()
         self._ahead: asyncio.Task[Batch] | None = None
         self._rate = 0.0
         self._unsent_derived = 0
+        self._probed = False
+        self._restored: CursorBeyondHeadError | None = None
         self._noted_state: State | None = None
         self._failures = 0
         self._retries = 0
 
-    def start(self, cursor: Cursor, dead_letters: int) -> None:
-        """Begin at what the destination has acknowledged."""
+    def start(self, cursor: Cursor, dead_letters: int, restored: CursorBeyondHeadError | None) -> None:
+        """Begin at what the destination has acknowledged. `restored` halts until `accept_restored_log`."""
         self.cursor = self._saved = cursor
         self.dead_letters = dead_letters
+        self._restored = restored
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the destination was reached and nothing is wrong."""
+        return self._probed and self.state == "ok"
 
     async def sync_once(self) -> SyncResult:
         """Deliver the next chunk. Errors of the destination are in the result, all others are raised."""
         async with self._lock:
             batch: Batch | None = None
             try:
-                if self.state == "halted":
+                if self._restored is not None:
+                    raise self._restored
+                if not self._probed or self.state == "halted":
                     await self._sink.probe(self.table)
+                    self._probed = True
                 batch = await self._next_batch()
                 return await self._ship(batch)
             except (RetryableError, HaltingError, CursorBeyondHeadError, CorruptEventError) as error:
                 await self._forget_ahead()
+                if isinstance(error, CursorBeyondHeadError):
+                    self._restored = error
                 result = self._failed(error, batch)
                 await self._note_state()
                 self._unsent_derived = await self._count_derived()
@@ -145,8 +163,8 @@ class Pump:
         self.chunk.delivered(delivered.rows, seconds)
         self._on_delivered(self.table, batch.rows, seconds)
         self._measure(delivered.rows, seconds)
-        await self._worked(delivered.rows)
         self._unsent_derived = await self._count_derived() if batch.more else 0
+        await self._worked(delivered.rows)
         if not batch.more:
             self.oldest_unsent_us = None
         return SyncResult(delivered.rows, len(delivered.dead), batch.more)
@@ -161,12 +179,13 @@ class Pump:
                 "{} row of seq {} will never be accepted: {}", self.table.name, letter.seq, letter.reason
             )
 
-    async def return_to_head(self) -> None:
-        """Set a cursor back that points beyond the end of a log restored from an older backup."""
+    async def accept_restored_log(self) -> None:
+        """Go on at the end of a log that was restored from an older backup; the caller delivers what lies before."""
         async with self._lock:
             head = self.source.head()
-            if head is not None and self.cursor.position > head:
+            if head is not None and (self._restored is not None or self.cursor.position > head):
                 self.cursor = self._saved = Cursor(head, self.cursor.delivered)
+                self._restored = None
                 await self._cursors.reset(self.table.name, self.cursor)
 
     async def save(self) -> None:
@@ -189,19 +208,20 @@ class Pump:
         else:
             self.state = "halted"
             wait = PROBE_SECONDS
-        self._alarms.failed(error, halted=self.state == "halted", wait_seconds=wait)
+        self._alarms.failed(self.table.name, error, halted=self.state == "halted", wait_seconds=wait)
         return SyncResult(error=error, wait_seconds=wait, more=True)
 
     async def _worked(self, rows: int) -> None:
         self._backoff.reset()
-        self._alarms.worked(rows)
+        self._alarms.worked(self.table.name, rows + self.status().unsent)
         self.state = "ok"
         self.last_error = None
         await self._note_state()
 
     async def _note_state(self) -> None:
         if self.state != self._noted_state:
-            await self._cursors.note_state(self.table.name, self.state, self.last_error)
+            noted = RESTORED if self._restored is not None else self.state
+            await self._cursors.note_state(self.table.name, noted, self.last_error)
             self._noted_state = self.state
 
     async def _count_derived(self) -> int:

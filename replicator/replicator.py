@@ -16,9 +16,10 @@ from eventlog.api import Log
 from eventlog.clock import Clock, SystemClock
 from eventlog.database import Database
 from replicator import sources, tables
+from replicator.alarms import Alarms
 from replicator.cursors import Cursor, CursorStore, NewDeadLetter
 from replicator.metrics import Summary
-from replicator.pump import Pump, SyncResult, TableStatus
+from replicator.pump import RESTORED, Pump, SyncResult, TableStatus
 from replicator.sink import Sink
 
 FLUSHES_PER_SECOND = 10
@@ -60,21 +61,26 @@ class Replicator:
         self.state = state
         self.cursors = CursorStore(state, sink.identity, self.options.clock)
         self.summary = Summary(state, self.options.clock)
+        alarms = Alarms(sink.identity)
+        pages = sources.LogPages(log)
         randomness = random.Random(self.options.seed)
         self._desks = {
             table.name: _Desk(
                 Pump(
                     table,
-                    sources.of_table(table, log, state),
+                    sources.of_table(table, pages, state),
                     sink,
                     self.cursors,
                     self.summary.delivered,
                     self.summary.failed,
+                    alarms,
                     randomness,
                 )
             )
             for table in self.options.shipped
         }
+        # Taken before the service appends anything: a log shorter than a cursor must not grow past it unnoticed.
+        self._head_at_first = log.head
         self._woken = asyncio.Event()
         self._draining = False
         self._started = False
@@ -86,8 +92,13 @@ class Replicator:
         self._started = True
         known = await self.cursors.load()
         dead = await self.cursors.dead_letters()
+        states = await self.cursors.states()
         for name, desk in self._desks.items():
-            desk.pump.start(known.get(name, Cursor(0, 0)), dead.get(name, 0))
+            cursor = known.get(name, Cursor(0, 0))
+            is_restored = states.get(name) == RESTORED or cursor.position > self._head_at_first
+            derived = not desk.pump.table.kinds
+            error = None if derived or not is_restored else sources.beyond_head(name, cursor.position, self._log.head)
+            desk.pump.start(cursor, dead.get(name, 0), error)
         if not known:
             logger.bind(event="replicator.new_destination", destination=self.sink.identity).info(
                 "{} is new: its history is shipped from the first event", self.sink.identity
@@ -118,7 +129,8 @@ class Replicator:
         if tasks:
             done, _ = await asyncio.wait(tasks, timeout=self.options.batch_interval_seconds)
             for task in done:
-                task.result()
+                if not task.cancelled():
+                    task.result()
 
     def wake(self) -> None:
         """Something was appended or derived."""
@@ -133,7 +145,9 @@ class Replicator:
     def _unsent(self, desk: _Desk) -> bool:
         """Whether anything may be unsent; looks at memory only."""
         head = desk.pump.source.head()
-        return desk.dirty if head is None else head != desk.pump.cursor.position or desk.pump.state != "ok"
+        if not desk.pump.is_settled:
+            return True
+        return desk.dirty if head is None else head != desk.pump.cursor.position
 
     async def run(self, stop: asyncio.Event) -> None:
         """Flush on wake-ups and after waits until `stop` is set. Raises what is not an error of the destination."""

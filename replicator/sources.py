@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from eventlog import events
-from eventlog.api import Log
+from eventlog.api import Log, Page
 from eventlog.database import Database
 from replicator import rows
 from replicator.errors import CursorBeyondHeadError
@@ -16,6 +16,7 @@ from replicator.rows import Row
 from replicator.tables import TableSpec
 
 CONVERTED_AT_ONCE = 500  # rows made between two turns of the event loop, about a millisecond's work
+SHARED_EVENTS = 100  # a larger page belongs to a table that catches up, and is not worth the memory
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Flawed:
     """A row that no destination can take."""
 
     position: int
-    row: Row
+    text: str
     reason: str
 
 
@@ -44,7 +45,7 @@ class Batch:
             self.rows.append(row)
             self.positions.append(position)
         else:
-            self.flawed.append(Flawed(position, row, reason))
+            self.flawed.append(Flawed(position, rows.to_text(row), reason))
 
 
 class Source(Protocol):
@@ -60,11 +61,40 @@ class Source(Protocol):
         """How many rows have a position > `after`."""
 
 
+def beyond_head(table: str, cursor: int, head: int) -> CursorBeyondHeadError:
+    """The error of a table that has delivered more than the log holds."""
+    return CursorBeyondHeadError(
+        f"{table} was sent up to seq {cursor}, but the log ended at {head}: an older backup was restored; run "
+        "`ticktape replicate --from-start`"
+    )
+
+
+class LogPages:
+    """Pages of the log for several tables: while all of them follow the tail, they share one read."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self._last: tuple[int, int, Page] | None = None
+        self._reading = asyncio.Lock()
+
+    async def read(self, after: int, limit: int) -> Page:
+        """At most `limit` events of every kind with seq > `after`."""
+        async with self._reading:
+            head = self.log.head
+            if self._last is not None and self._last[:2] == (after, head):
+                return self._last[2]
+            page = await self.log.read(after, limit)
+            is_tail = page.through_seq == head and len(page.events) <= SHARED_EVENTS
+            self._last = (after, head, page) if is_tail else None
+            return page
+
+
 class LogSource:
     """Facts. The position is the event's seq."""
 
-    def __init__(self, log: Log, table: TableSpec) -> None:
-        self._log = log
+    def __init__(self, pages: LogPages, table: TableSpec) -> None:
+        self._pages = pages
+        self._log = pages.log
         self._table = table
 
     def head(self) -> int | None:
@@ -74,21 +104,26 @@ class LogSource:
         """Raises CursorBeyondHeadError, and CorruptEventError of the log."""
         head = self._log.head
         if after > head:
-            raise CursorBeyondHeadError(
-                f"{self._table.name} was sent up to seq {after}, but the log ends at {head}: an older backup "
-                "was restored; run `ticktape replicate --from-start`"
-            )
-        page = await self._log.read(after, limit, self._table.kinds)
+            raise beyond_head(self._table.name, after, head)
+        page = await self._pages.read(after, limit)
         # Nothing looked at although the head is beyond: those events were deleted by retention.
         through = page.through_seq if page.through_seq > after else head
         batch = Batch(through=through, more=through < self._log.head)
-        convert = self._table.convert
-        assert convert is not None
+        kinds = self._table.kinds
         for number, event in enumerate(page.events, start=1):
-            batch.add(self._table, event.seq, convert(event, events.decode(event)))
+            if event.kind in kinds:
+                self._add(batch, event)
             if number % CONVERTED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return batch
+
+    def _add(self, batch: Batch, event: events.StoredEvent) -> None:
+        try:
+            row = self._table.row_of(event)
+        except (ValueError, TypeError) as error:
+            batch.flawed.append(Flawed(event.seq, event.payload.decode(errors="replace"), f"not a row: {error}"))
+        else:
+            batch.add(self._table, event.seq, row)
 
     async def count(self, after: int) -> int:
         total = 0
@@ -136,6 +171,6 @@ def position_column(table: TableSpec) -> str:
     return "revision" if table.name == "indicators" else "id"
 
 
-def of_table(table: TableSpec, log: Log, state: Database) -> Source:
+def of_table(table: TableSpec, pages: LogPages, state: Database) -> Source:
     """The source that `table` is made of."""
-    return LogSource(log, table) if table.kinds else StateSource(state, table)
+    return LogSource(pages, table) if table.kinds else StateSource(state, table)

@@ -40,6 +40,11 @@ class TableSpec:
         """The values of the unique key."""
         return tuple(getattr(row, column) for column in self.key)
 
+    def row_of(self, event: events.StoredEvent) -> Row:
+        """The row that an event of `kinds` becomes. Raises ValueError or TypeError when it cannot be one."""
+        assert self.convert is not None
+        return self.convert(event, events.decode(event))
+
     def flaw(self, row: Row) -> str | None:
         """Why no destination can take the row, or None."""
         for column in self.decimals | self.floats:

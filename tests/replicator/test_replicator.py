@@ -2,8 +2,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import msgspec
+
+from eventlog.api import Page
 from eventlog.events import EquityQuote, Event, FeedGap, OptionQuote
 from replicator import rows
+from replicator.backfill import Scope, backfill
 from replicator.errors import ChunkTooLargeError, HaltingError, RetryableError
 from replicator.replicator import Replicator
 from tests.replicator.doubles import T0_US, Bench, tick
@@ -148,9 +152,9 @@ async def test_a_halted_table_is_probed_and_resumes_by_itself(bench: Bench) -> N
     bench.sink.broken = HaltingError("42P01: no table", "42P01")
     result = await bench.replicator.sync_once("equity_data")
     assert result.wait_seconds == 30.0
-    sent = len(bench.sink.chunks)
+    probes = bench.sink.probes
     await bench.replicator.sync_once("equity_data")
-    assert (len(bench.sink.chunks), bench.sink.probes) == (sent, 1)
+    assert (len(bench.sink.chunks), bench.sink.probes) == (0, probes + 1)
     assert bench.replicator.status()[0].state == "halted"
     bench.sink.broken = None
     assert (await bench.replicator.sync_once("equity_data")).delivered == 1
@@ -166,6 +170,32 @@ async def test_a_log_that_ends_before_the_cursor_halts(bench: Bench) -> None:
     assert bench.replicator.status()[0].state == "halted"
 
 
+async def test_a_restored_log_stays_halted_when_it_grows_again(bench: Bench) -> None:
+    await bench.log.append([tick(number) for number in range(5)])
+    await bench.replicator.sync_once("equity_data")
+    del bench.log._events[3:]
+    await bench.restart()
+    bench.log._intake.next_seq = 4
+    await bench.log.append([tick(number) for number in range(10, 20)])
+    for _ in range(2):
+        assert "--from-start" in str((await bench.replicator.sync_once("equity_data")).error)
+        await bench.restart()
+    await backfill(bench.replicator, "equity_data", Scope(), lambda done, total: None)
+    assert (await bench.replicator.sync_once("equity_data")).error is None
+    assert len(bench.sink.rows()) == 15
+
+
+async def test_pruned_events_are_passed_over(bench: Bench) -> None:
+    await bench.log.append([tick(0), tick(1)])
+    bench.log.read = _nothing  # type: ignore[method-assign]
+    result = await bench.replicator.sync_once("equity_data")
+    assert (result.more, result.error, bench.replicator.status()[0].cursor) == (False, None, 2)
+
+
+async def _nothing(after: int, limit: int, kinds: object = None) -> Page:
+    return Page([], after)
+
+
 async def test_rows_that_cannot_be_numbers_are_dead_letters_and_are_never_sent(bench: Bench) -> None:
     await bench.database.transaction(
         lambda connection: connection.execute("INSERT INTO indicators VALUES (1, 1, 'AAPL', 5, 9e999, NULL)")
@@ -177,6 +207,16 @@ async def test_rows_that_cannot_be_numbers_are_dead_letters_and_are_never_sent(b
         ("indicators", 1, "sma9 is inf: not a number that a destination can store")
     ]
     assert bench.replicator.status()[1].dead_letters == 1
+
+
+async def test_an_event_that_cannot_be_a_row_is_a_dead_letter(bench: Bench) -> None:
+    quote = OptionQuote(symbol="X", option_type="CALL", strike=585.0, expiration="2012-06-22")
+    await bench.log.append([Event("AAPL", T0_US, quote), Event("AAPL", T0_US + 1, quote)])
+    broken = msgspec.structs.replace(bench.log._events[0], payload=b'{"symbol": "X"}')
+    bench.log._events[0] = broken
+    result = await bench.replicator.sync_once("option_prices")
+    assert (result.delivered, result.dead, result.error) == (1, 1, None)
+    assert await bench.query("SELECT seq, row FROM dead_letters") == [(1, '{"symbol": "X"}')]
 
 
 async def test_wake_ups_flush_at_once_and_at_most_ten_times_a_second(bench: Bench) -> None:
