@@ -56,8 +56,10 @@ async def _play(settings: Settings, chosen: demo_service.Options, as_json: bool)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     is_drawn = sys.stdout.isatty() and not as_json
-    return await demo_service.play(settings, chosen, stop, screen.shown if is_drawn else _nothing_shown)
+    return await demo_service.play(settings, chosen, stop, screen.shown if is_drawn else _address_shown)
 
 
-def _nothing_shown(_service: Service) -> contextlib.AbstractContextManager[None]:
+def _address_shown(service: Service) -> contextlib.AbstractContextManager[None]:
+    """Where nothing is drawn, standard output is the summary's alone."""
+    print(f"live page: {service.url}", file=sys.stderr, flush=True)
     return contextlib.nullcontext()

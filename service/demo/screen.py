@@ -38,7 +38,10 @@ async def _table(service: Service) -> rich.table.Table:
     unsent = sum(table.unsent for table in context.replicator.status()) if context.replicator else 0
     lag = context.log.head - context.projection.checkpoint
     table = rich.table.Table(
-        title=f"seq {context.log.head:,}   unsent {unsent:,}   lag {lag:,} events   Ctrl-C ends", title_justify="left"
+        title=f"seq {context.log.head:,}   unsent {unsent:,}   lag {lag:,} events   Ctrl-C ends",
+        title_justify="left",
+        caption=f"live page: {service.url}",
+        caption_justify="left",
     )
     for column in ("ticker", "price", "SMA9", "VWAP", "day volume"):
         table.add_column(column, justify="left" if column == "ticker" else "right")

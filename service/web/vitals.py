@@ -55,13 +55,17 @@ class Vitals:
         return {"taken_us": taken.taken_us, "level": taken.level, "checks": signs}
 
     def _feed(self, check: Check, facts: Facts) -> list[Sign]:
-        state = facts.feed.state.replace("_", " ") if facts.feed else "not running"
+        """Health's one check is about the connection, or, once that stands, about the age of the last tick."""
+        state = facts.feed.state if facts.feed else "not running"
         last_us = facts.feed.last_tick_us if facts.feed else None
         age = "none yet" if last_us is None else _age(facts.now_us - last_us)
         rate = self._rate(self._service.feed.status.counters.ticks)
+        is_streaming = state == "streaming"
+        connection = Check("feed", "ok" if is_streaming else check.level, state.replace("_", " "), check.sentence)
+        freshness = Check("last_tick", check.level if is_streaming else "ok", age, check.sentence)
         return [
-            _sign("feed", "Feed", Check("feed", check.level, state, check.sentence)),
-            _sign("last_tick", "Last tick", Check("last_tick", check.level, age, "")),
+            _sign("feed", "Feed", connection),
+            _sign("last_tick", "Last tick", freshness),
             self._curve("ticks_a_second", rate)
             | _sign("ticks_a_second", "Ticks a second", Check("", "ok", f"{rate:,.1f}", "")),
         ]

@@ -6,6 +6,7 @@ import {
 import { Overlays } from "./overlays.js";
 import { clock, clockSeconds } from "./time.js";
 
+const CLEAR = "rgba(0, 0, 0, 0)";
 const HOUR_BARS = 60;
 const ROOM_RIGHT = 4;
 
@@ -25,7 +26,7 @@ export class PriceChart {
     this.vwap = this.chart.addSeries(LineSeries, { ...quietLine, lineWidth: 2, lineStyle: LineStyle.Dashed });
     this.sma9 = this.chart.addSeries(LineSeries, { ...quietLine, lineWidth: 2 });
     this.volume = this.chart.addSeries(HistogramSeries, { ...quietLine, priceFormat: { type: "volume" } }, 1);
-    this.chart.panes()[1].setStretchFactor(0.22);
+    this.chart.panes()[1].setStretchFactor(0.26);
     this.candles.attachPrimitive(this.overlays);
     this.setPalette(palette);
   }
@@ -35,7 +36,7 @@ export class PriceChart {
     this.chart.applyOptions(themeOptions(palette));
     // A rising bar is hollow and a falling one filled, so that colour is not the only sign.
     this.candles.applyOptions({
-      upColor: "rgba(0,0,0,0)", downColor: palette.down, borderUpColor: palette.up, borderDownColor: palette.down,
+      upColor: CLEAR, downColor: palette.down, borderUpColor: palette.up, borderDownColor: palette.down,
       wickUpColor: palette.up, wickDownColor: palette.down, priceLineColor: palette.label,
     });
     this.price.applyOptions({ color: palette.price, priceLineColor: palette.label });
@@ -92,17 +93,20 @@ export class PriceChart {
   #setData() {
     if (!this.#bars) return;
     this.#drawn = this.#bars.minutes.length;
-    for (const [series, point] of this.#points()) series.setData(this.#bars.minutes.map(point));
+    for (const [series, point] of this.#points()) series.setData(this.#bars.minutes.map((_, index) => point(index)));
   }
 
   #drawPending() {
-    const from = this.#pendingFrom;
+    // The point before a minute without a trade ends its line.
+    const endsLine = this.#bars.at(this.#pendingFrom).open === undefined && this.#pendingFrom > 0;
+    const from = this.#pendingFrom - Number(endsLine);
     this.#frame = 0;
     this.#pendingFrom = Infinity;
     if (from === 0) this.overlays.set({ firstUs: this.#bars.first.tsUs });
     const count = this.#bars.minutes.length;
+    const isHistory = (index) => index < this.#drawn - 1;
     for (const [series, point] of this.#points()) {
-      for (let index = from; index < count; index++) series.update(point(this.#bars.at(index)), index < this.#drawn - 1);
+      for (let index = from; index < count; index++) series.update(point(index), isHistory(index));
     }
     this.#drawn = count;
   }
@@ -112,18 +116,27 @@ export class PriceChart {
     const volumeColor = (minute) => (minute.close < minute.open ? volumeDown : volumeUp);
     return [
       [this.candles, ({ tsUs, open, high, low, close }) => ({ time: tsUs / 1e6, open, high, low, close })],
-      [this.price, (minute) => linePoint(minute, minute.close)],
-      [this.vwap, (minute) => linePoint(minute, minute.vwap)],
-      [this.sma9, (minute) => linePoint(minute, minute.sma9)],
+      [this.price, (minute, isBroken) => linePoint(minute, minute.close, isBroken)],
+      [this.vwap, (minute, isBroken) => linePoint(minute, minute.vwap, isBroken)],
+      [this.sma9, (minute, isBroken) => linePoint(minute, minute.sma9, isBroken)],
       [this.volume, (minute) => ({ ...linePoint(minute, minute.volume), color: volumeColor(minute) })],
-    ].map(([series, point]) => [series, (minute) => (minute.open === undefined ? { time: minute.tsUs / 1e6 } : point(minute))]);
+    ].map(([series, point]) => [series, (index) => this.#point(point, index)]);
+  }
+
+  #point(point, index) {
+    const minute = this.#bars.at(index);
+    if (minute.open === undefined) return { time: minute.tsUs / 1e6 };
+    const next = this.#bars.at(index + 1);
+    return point(minute, next !== undefined && next.open === undefined);
   }
 }
 
 const quietLine = { lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false };
 
-function linePoint(minute, value) {
-  return value === null || value === undefined ? { time: minute.tsUs / 1e6 } : { time: minute.tsUs / 1e6, value };
+/** A line goes on from a point in the point's colour: without one it does not bridge minutes that are not on record. */
+function linePoint(minute, value, isBroken = false) {
+  if (value === null || value === undefined) return { time: minute.tsUs / 1e6 };
+  return { time: minute.tsUs / 1e6, value, ...(isBroken && { color: CLEAR }) };
 }
 
 function baseOptions() {
