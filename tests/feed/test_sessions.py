@@ -1,0 +1,168 @@
+"""The feed through the day: waiting, connecting ahead, holes with their true bounds, bars for them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from eventlog.clock import ManualClock
+from feed.exchange.protocol import EQUITIES, EquityField
+from tests.feed.harness import Bench, StillMarket, exchanging, feeding
+
+DAY = "2025-11-20"
+MINUTE_US = 60_000_000
+
+
+def us(clock: str) -> int:
+    return round(datetime.fromisoformat(f"{DAY}T{clock}").replace(tzinfo=UTC).timestamp() * 1_000_000)
+
+
+def bar(clock: str) -> dict[str, Any]:
+    return {"datetime": us(clock) // 1000, "open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5, "volume": 100}
+
+
+async def lose_connection(bench: Bench) -> None:
+    bench.exchange.rest.failing_with = 503
+    await bench.exchange.close_streams(1011)
+    await bench.until(lambda: bench.feed.status.reconnects >= 2)
+
+
+async def test_a_day_without_a_hole() -> None:
+    clock = ManualClock(us("14:27:59"))
+    async with exchanging(StillMarket("QQQ")) as exchange, feeding(exchange, session="regular", clock=clock) as bench:
+        await bench.until(lambda: bench.feed.status.state == "waiting_for_session")
+        assert bench.feed.status.next_open_us == us("14:30:00")
+        assert exchange.streamers == []
+        clock.advance_us(1_000_000)
+        [connected] = await bench.stored("feed_connected")
+        assert connected.ts_us == us("14:28:00"), "two minutes before the opening"
+        clock.advance_us(us("20:59:59") - us("14:28:00"))
+        await bench.trade(1)
+        await bench.stored("equity_tick", 2)
+        assert bench.feed.status.connected
+        clock.advance_us(1_000_000)
+        await bench.until(lambda: bench.feed.status.state == "waiting_for_session")
+        assert exchange.streamers == []
+        await bench.finish()
+        assert await bench.log.latest("feed_gap", "") is None
+
+
+async def test_ticks_that_arrive_before_the_opening_are_recorded() -> None:
+    clock = ManualClock(us("14:28:30"))
+    async with exchanging(StillMarket("QQQ")) as exchange, feeding(exchange, session="regular", clock=clock) as bench:
+        await bench.until(lambda: bench.feed.status.connected)
+        await exchange.publish(EQUITIES, [("QQQ", {EquityField.TRADE_MS: us("14:28:31") // 1000, "8": 2000})])
+        ticks = await bench.stored("equity_tick", 2)
+        assert ticks[-1].ts_us == us("14:28:31")
+
+
+async def test_schwab_says_that_the_market_is_closed() -> None:
+    clock = ManualClock(us("15:00:00"))
+    async with exchanging(StillMarket("QQQ")) as exchange:
+        exchange.rest.market_hours[DAY] = {"equity": {"equity": {"date": DAY, "isOpen": False}}}
+        async with feeding(exchange, session="regular", clock=clock) as bench:
+            await bench.until(lambda: bench.feed.status.state == "waiting_for_session")
+            assert bench.feed.status.next_open_us == us("14:30:00") + 86_400_000_000
+            assert exchange.rest.calls == ["/marketdata/v1/markets"], "asked once"
+
+
+async def test_a_hole_has_its_true_bounds() -> None:
+    clock = ManualClock(us("15:00:00"))
+    async with exchanging(StillMarket("QQQ")) as exchange, feeding(exchange, session="regular", clock=clock) as bench:
+        await bench.stored("equity_tick")
+        clock.advance_us(us("15:10:20") - us("15:00:00"))
+        await bench.trade(1)
+        await bench.stored("equity_tick", 2)
+        await lose_connection(bench)
+        clock.advance_us(us("15:12:30") - us("15:10:20"))
+        exchange.rest.failing_with = None
+        [gap] = await bench.payloads("feed_gap")
+        assert (gap.from_us, gap.to_us) == (us("15:10:20"), us("15:12:30"))
+        assert gap.reason == "stream closed (1011)"
+
+
+async def test_a_hole_that_outlasts_the_session_ends_with_it() -> None:
+    clock = ManualClock(us("20:59:00"))
+    async with exchanging(StillMarket("QQQ")) as exchange, feeding(exchange, session="regular", clock=clock) as bench:
+        await bench.stored("equity_tick")
+        await lose_connection(bench)
+        clock.advance_us(us("21:30:00") - us("20:59:00"))
+        [gap] = await bench.payloads("feed_gap")
+        assert (gap.from_us, gap.to_us) == (us("20:59:00"), us("21:00:00"))
+        assert bench.feed.status.state == "waiting_for_session"
+
+
+async def test_a_hole_that_is_open_at_the_stop_is_on_record() -> None:
+    clock = ManualClock(us("15:00:00"))
+    async with exchanging(StillMarket("QQQ")) as exchange, feeding(exchange, session="regular", clock=clock) as bench:
+        await bench.stored("equity_tick")
+        await lose_connection(bench)
+        clock.advance_us(60_000_000)
+        await bench.finish()
+        [gap] = await bench.payloads("feed_gap")
+        assert (gap.from_us, gap.to_us) == (us("15:00:00"), us("15:01:00"))
+
+
+async def test_a_hole_is_filled_with_minute_bars_once() -> None:
+    clock = ManualClock(us("15:10:20"))
+    async with exchanging(StillMarket("QQQ")) as exchange, feeding(exchange, session="regular", clock=clock) as bench:
+        exchange.rest.bars["QQQ"] = [bar(f"15:{minute:02d}:00") for minute in range(8, 18)]
+        await bench.stored("equity_tick")
+        await lose_connection(bench)
+        clock.advance_us(2 * MINUTE_US)
+        exchange.rest.failing_with = None
+        await bench.stored("feed_connected", 2)
+        for _ in range(50):
+            await bench.until(lambda: True)
+        assert "/marketdata/v1/pricehistory" not in exchange.rest.calls, "the last minute is not over"
+        clock.advance_us(MINUTE_US)
+        bars = await bench.stored("bar_backfill", 3)
+        assert [stored.ts_us for stored in bars] == [us("15:10:00"), us("15:11:00"), us("15:12:00")]
+        [first, *_] = await bench.payloads("bar_backfill")
+        assert (first.open, first.high, first.low, first.close, first.volume) == (1.0, 2.0, 0.5, 1.5, 100)
+        assert len(await bench.stored("equity_tick")) == 1, "bars are never ticks"
+        await lose_connection(bench)
+        clock.advance_us(MINUTE_US)
+        exchange.rest.failing_with = None
+        await bench.stored("feed_connected", 3)
+        clock.advance_us(2 * MINUTE_US)
+        bars = await bench.stored("bar_backfill", 4)
+        times = [stored.ts_us for stored in bars]
+        assert len(set(times)) == len(times), "what is known is not fetched again"
+
+
+async def test_a_ticker_that_died_is_subscribed_anew_then_reconnected() -> None:
+    clock = ManualClock(us("15:00:00"))
+    async with (
+        exchanging(StillMarket("QQQ"), heartbeat_seconds=0.02) as exchange,
+        feeding(exchange, session="regular", clock=clock, watch={"stale_after_seconds": 0.4}) as bench,
+    ):
+        await bench.until(lambda: bench.feed.status.connected)
+        for number in range(1, 30):
+            await bench.trade(number)
+        await bench.until(lambda: bench.feed.status.suspicious_tickers == ["QQQ"])
+        assert bench.feed.status.connected
+        await bench.until(lambda: not bench.feed.status.connected)
+        clock.advance_us(1_000_000)
+        await bench.stored("feed_connected", 2)
+        subscriptions = [request for request in exchange.requests if request["command"] == "SUBS"]
+        assert len(subscriptions) == 3, "at the start, anew, and after the reconnect"
+        [gap] = await bench.payloads("feed_gap")
+        assert "no tick of QQQ" in gap.reason
+        for _ in range(100):
+            await bench.until(lambda: True)
+        assert bench.feed.status.reconnects == 1, "a silent ticker does not make it reconnect for ever"
+
+
+async def test_a_halted_ticker_may_be_silent() -> None:
+    clock = ManualClock(us("15:00:00"))
+    async with (
+        exchanging(StillMarket("QQQ"), heartbeat_seconds=0.02) as exchange,
+        feeding(exchange, session="regular", clock=clock, watch={"stale_after_seconds": 0.2}) as bench,
+    ):
+        await bench.until(lambda: bench.feed.status.connected)
+        for number in range(1, 30):
+            await bench.trade(number)
+        await exchange.publish(EQUITIES, [("QQQ", {EquityField.STATUS: "Halted"})])
+        frames = bench.feed.status.counters.frames
+        await bench.until(lambda: bench.feed.status.counters.frames > frames + 30)
+        assert bench.feed.status.suspicious_tickers == []
+        assert bench.feed.status.reconnects == 0
