@@ -9,7 +9,7 @@ from typer.exceptions import TyperException
 
 from eventlog.errors import TicktapeError
 from service import redaction
-from service.commands import database, demo, feed, health, indicators, log, migrate, page, replicator, run
+from service.commands import database, demo, doctor, feed, health, indicators, log, migrate, page, replicator, run
 
 app = typer.Typer(
     help="ticktape: the tick recorder one can trust.",
@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
 )
-for module in (run, health, demo, feed, replicator, database, log, indicators, migrate, page):
+for module in (run, doctor, health, demo, feed, replicator, database, log, indicators, migrate, page):
     module.register(app)
 
 
