@@ -14,15 +14,17 @@ class HeadMark:
     """An open mark file. Used on the writer's worker thread only."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._descriptor = os.open(data_dir / _MARK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(data_dir / _MARK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.fdopen(descriptor, "r+b", buffering=0)
 
     def read(self) -> int:
         """The marked seq, 0 when nothing readable is marked."""
-        text = os.pread(self._descriptor, 64, 0).strip()
+        text = os.pread(self._file.fileno(), 64, 0).strip()
         return int(text) if text.isdigit() else 0
 
     def write(self, seq: int) -> None:
-        os.pwrite(self._descriptor, b"%020d\n" % seq, 0)
+        os.pwrite(self._file.fileno(), b"%020d\n" % seq, 0)
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        """Close the file; harmless when it is closed already."""
+        self._file.close()
