@@ -7,15 +7,15 @@ from pathlib import Path
 
 from loguru import logger
 
+from service.health import checks
 from service.health.snapshot import Snapshot
 
 VITALS_SECONDS = 60.0
 
 
 def unsent_seconds(seen: Snapshot) -> float:
-    """The age of the oldest unsent row of any table."""
-    oldest = [table.oldest_unsent_us for table in seen.facts.tables if table.oldest_unsent_us is not None]
-    return max(0.0, (seen.taken_us - min(oldest)) / 1e6) if oldest else 0.0
+    """How long the table that is furthest behind has been so."""
+    return max((checks.unsent_seconds(seen.facts, table) for table in seen.facts.tables), default=0.0)
 
 
 @dataclass

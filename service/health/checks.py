@@ -143,8 +143,8 @@ def replication(facts: Facts) -> Check:
         names = ", ".join(table.table for table in halted)
         sentence = f"{names} halted, nothing is lost and it resumes by itself once mended: {halted[0].last_error}"
         return Check("replication", "error", f"{unsent} unsent", sentence)
-    oldest = max(facts.tables, key=lambda table: _unsent_seconds(facts, table))
-    seconds = _unsent_seconds(facts, oldest)
+    oldest = max(facts.tables, key=lambda table: unsent_seconds(facts, table))
+    seconds = unsent_seconds(facts, oldest)
     level = _above(seconds, UNSENT_WARNING_SECONDS, UNSENT_ERROR_SECONDS)
     if level == "ok":
         return Check("replication", "ok", f"{unsent} unsent", f"Rows arrive in DESTINATION={facts.destination}.")
@@ -153,10 +153,11 @@ def replication(facts: Facts) -> Check:
     return Check("replication", level, f"{unsent} unsent", sentence)
 
 
-def _unsent_seconds(facts: Facts, table: TableFacts) -> float:
-    if table.oldest_unsent_us is None:
+def unsent_seconds(facts: Facts, table: TableFacts) -> float:
+    """How long the table has been behind."""
+    if table.behind_since_us is None:
         return 0.0
-    return (facts.now_us - table.oldest_unsent_us) / SECOND_US
+    return (facts.now_us - table.behind_since_us) / SECOND_US
 
 
 def dead_letters(facts: Facts) -> Check:

@@ -48,11 +48,14 @@ class ProjectionFacts:
 
 @dataclass(frozen=True)
 class TableFacts:
-    """One table on its way to the destination; `unsent` counts rows or events not looked at yet."""
+    """One table on its way to the destination; `unsent` counts rows or events not looked at yet.
+
+    `behind_since_us` is a moment whose last row has not arrived yet, None when all that was seen to be unsent has.
+    """
 
     table: str
     unsent: int
-    oldest_unsent_us: int | None
+    behind_since_us: int | None
     delivered: int
     dead_letters: int
     state: Literal["ok", "retrying", "halted", "unknown"]

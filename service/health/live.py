@@ -14,6 +14,7 @@ from eventlog.events import StoredEvent
 from eventlog.log import EventLog
 from feed.hours import Hours
 from market import calendar
+from replicator.pump import TableStatus
 from service.health.facts import (
     Facts,
     FeedFacts,
@@ -43,6 +44,7 @@ class Gatherer:
         self._gaps_of: tuple[date, int] | None = None
         self._gaps = GapFacts(0, 0.0)
         self._first_us: int | None = None
+        self._behind = _Behind()
 
     async def facts(self, service: "Service") -> Facts:
         """Everything at this moment."""
@@ -59,7 +61,7 @@ class Gatherer:
             projection=ProjectionFacts(
                 projection.state, projection.checkpoint, projection.lag_events, projection.error
             ),
-            tables=_tables(service, projection.revision),
+            tables=_tables(service, log.head, projection.revision, now_us, self._behind),
             gaps=await self._gaps_today(now_us, feed.gaps),
             storage=storage(context.settings.data_dir, await self._days_recorded(now_us)),
             is_token_needed=self._is_token_needed,
@@ -104,7 +106,26 @@ class Gatherer:
         return 0.0 if self._first_us is None else (now_us - self._first_us) / calendar.DAY_US
 
 
-def _tables(service: "Service", revision: int) -> tuple[TableFacts, ...]:
+class _Behind:
+    """Since when each table is behind, by its position: times of events say nothing where an old day is replayed."""
+
+    def __init__(self) -> None:
+        self._goals: dict[str, tuple[int, int]] = {}
+
+    def since(self, status: TableStatus, head: int, now_us: int) -> int | None:
+        """When a position was seen that the cursor has not reached yet; None when there is no such one."""
+        goal, since_us = self._goals.get(status.table, (0, now_us))
+        if status.cursor < goal:
+            return since_us
+        is_behind = status.cursor < head and (status.unsent > 0 or status.table == "indicators")
+        if not is_behind:
+            self._goals.pop(status.table, None)
+            return None
+        self._goals[status.table] = (head, now_us)
+        return now_us
+
+
+def _tables(service: "Service", head: int, revision: int, now_us: int, behind: "_Behind") -> tuple[TableFacts, ...]:
     replicator = service.context.replicator
     if replicator is None:
         return ()
@@ -112,7 +133,7 @@ def _tables(service: "Service", revision: int) -> tuple[TableFacts, ...]:
         TableFacts(
             table=status.table,
             unsent=max(0, revision - status.cursor) if status.table == "indicators" else status.unsent,
-            oldest_unsent_us=status.oldest_unsent_us,
+            behind_since_us=behind.since(status, revision if status.table == "indicators" else head, now_us),
             delivered=status.delivered,
             dead_letters=status.dead_letters,
             state=status.state,

@@ -9,6 +9,7 @@ import prometheus_client
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from service.health import checks
 from service.health.check import SEVERITY
 from service.health.facts import Facts, TableFacts
 from service.health.snapshot import Snapshot
@@ -66,15 +67,15 @@ def _recording(facts: Facts) -> Iterator[Metric]:
 
 
 def _shipping(facts: Facts) -> Iterator[Metric]:
-    for metric, value in _table_metrics(facts.now_us):
+    for metric, value in _table_metrics(facts):
         for table in facts.tables:
             metric.add_metric([table.table], value(table))
         yield metric
 
 
-def _table_metrics(now_us: int) -> list[tuple[CounterMetricFamily | GaugeMetricFamily, Callable[[TableFacts], float]]]:
-    def age_seconds(table: TableFacts) -> float:
-        return max(0, now_us - (table.oldest_unsent_us or now_us)) / 1e6
+def _table_metrics(facts: Facts) -> list[tuple[CounterMetricFamily | GaugeMetricFamily, Callable[[TableFacts], float]]]:
+    def behind_seconds(table: TableFacts) -> float:
+        return checks.unsent_seconds(facts, table)
 
     return [
         (_counters("sent_rows", "Rows acknowledged, over all time"), lambda table: table.delivered),
@@ -82,7 +83,7 @@ def _table_metrics(now_us: int) -> list[tuple[CounterMetricFamily | GaugeMetricF
         (_counters("retried_requests", "Those of them tried again by themselves"), lambda table: table.retries),
         (_gauges("dead_letters", "Rows the destination will never take"), lambda table: table.dead_letters),
         (_gauges("unsent", "Rows or events not yet acknowledged"), lambda table: table.unsent),
-        (_gauges("unsent_seconds", "Age of the oldest unsent row"), age_seconds),
+        (_gauges("unsent_seconds", "How long the table has been behind"), behind_seconds),
         (_gauges("halted", "1 while the destination refuses the table"), lambda table: table.state == "halted"),
     ]
 

@@ -110,4 +110,4 @@ def _table_sentence(table: TableFacts, now_us: int) -> str:
 
 
 def _unsent_seconds(table: TableFacts, now_us: int) -> float:
-    return 0.0 if table.oldest_unsent_us is None else max(0, now_us - table.oldest_unsent_us) / SECOND_US
+    return 0.0 if table.behind_since_us is None else max(0, now_us - table.behind_since_us) / SECOND_US
