@@ -17,8 +17,8 @@ create table if not exists public.indicators (
 );
 
 -- The primary keys serve (ticker, timestamp); these serve questions over all tickers.
-create index if not exists idx_equity_data_timestamp on public.equity_data (timestamp desc);
-create index if not exists idx_indicators_timestamp on public.indicators (timestamp desc);
+create index if not exists idx_equity_data_timestamp on public.equity_data (timestamp);
+create index if not exists idx_indicators_timestamp on public.indicators (timestamp);
 
 alter table public.equity_data enable row level security;
 alter table public.indicators enable row level security;

@@ -20,7 +20,7 @@ create table if not exists public.option_prices (
     constraint option_prices_pkey primary key (ticker, timestamp, option_type, strike_price, expiration_date)
 );
 
-create index if not exists idx_option_prices_timestamp on public.option_prices (timestamp desc);
+create index if not exists idx_option_prices_timestamp on public.option_prices (timestamp);
 create index if not exists idx_option_prices_expiration_date on public.option_prices (expiration_date);
 create index if not exists idx_option_prices_ticker_strike on public.option_prices (ticker, strike_price);
 

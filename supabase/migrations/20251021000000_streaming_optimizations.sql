@@ -11,7 +11,7 @@ create table if not exists public.streaming_metrics (
     constraint streaming_metrics_pkey primary key (ticker, timestamp)
 );
 
-create index if not exists idx_streaming_metrics_timestamp on public.streaming_metrics (timestamp desc);
+create index if not exists idx_streaming_metrics_timestamp on public.streaming_metrics (timestamp);
 
 alter table public.streaming_metrics enable row level security;
 

@@ -8,7 +8,7 @@ create table if not exists public.stream_gaps (
     constraint stream_gaps_pkey primary key (ticker, timestamp)
 );
 
-create index if not exists idx_stream_gaps_timestamp on public.stream_gaps (timestamp desc);
+create index if not exists idx_stream_gaps_timestamp on public.stream_gaps (timestamp);
 
 alter table public.stream_gaps enable row level security;
 

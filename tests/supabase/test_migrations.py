@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from replicator import embedded, migrate
 from tests.servers import lite, postgres
+from tests.servers.forward import Forward
 
 SUPABASE = Path(__file__).parents[2] / "supabase"
 FILES = sorted((SUPABASE / "migrations").glob("*.sql"))
@@ -88,13 +90,14 @@ async def test_the_original_tables_keep_their_rows_and_gain_the_types(original_d
     assert columns <= set(await shape(original_database))
 
 
-async def test_no_index_is_paid_for_twice(original_database: str, database: str) -> None:
+async def test_no_index_is_paid_for_twice_or_half_empty(original_database: str, database: str) -> None:
     await migrate.apply(original_database)
     for dsn in (original_database, database):
         columns = [re.sub(r".*USING", "", row[2]).replace(" DESC", "") for row in await shape(dsn) if row[0] == "index"]
         tables = [row[2].split(" ON ")[1].split()[0] for row in await shape(dsn) if row[0] == "index"]
         pairs = list(zip(tables, columns, strict=True))
         assert sorted(set(pairs)) == sorted(pairs)
+        assert [row[2] for row in await shape(dsn) if row[0] == "index" and ' ("timestamp" DESC)' in row[2]] == []
 
 
 async def test_nobody_but_the_service_role_writes_to_original_tables(original_database: str) -> None:
@@ -151,6 +154,22 @@ async def test_jobs_are_scheduled_once_where_pg_cron_is(empty_database: str) -> 
             await connection.execute(job["command"])
     assert len(jobs) == 6
     assert [job["schedule"] for job in jobs if job["jobname"] == "ticktape refresh"] == ["0 0 * * *"]
+
+
+def test_the_supabase_cli_pushes_them_and_ticktape_agrees(
+    postgres_server: embedded.EmbeddedPostgres, empty_database: str, tmp_path: Path
+) -> None:
+    if shutil.which("supabase") is None:
+        pytest.skip("the Supabase CLI is not installed (npm install -g supabase)")
+    shutil.copytree(SUPABASE, tmp_path / "supabase")
+    postgres.run_apart(run(empty_database, SUPABASE / "roles.sql"))
+    database_name = empty_database.partition("?")[0].rpartition("/")[2]
+    with Forward(postgres_server.socket_dir / ".s.PGSQL.5432") as forward:
+        url = f"postgresql://postgres:unused@127.0.0.1:{forward.port}/{database_name}?sslmode=disable"
+        command = ["supabase", "db", "push", "--yes", "--db-url", url]
+        subprocess.run(command, cwd=tmp_path, check=True, stdin=subprocess.DEVNULL)
+
+    assert asyncio.run(migrate.pending(empty_database)) == []
 
 
 def test_lite_applies_them_by_its_own_command_on_its_own_database(tmp_path: Path) -> None:

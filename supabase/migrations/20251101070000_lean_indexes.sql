@@ -28,3 +28,33 @@ begin
     end loop;
 end;
 $$;
+
+-- Times only grow. An ascending B-tree then fills its pages to nine tenths, a descending one to a half (measured: 22
+-- against 40 bytes a row), and either is read in both directions.
+do $$
+declare
+    found record;
+begin
+    for found in
+        select
+            format('%I.%I', tables.relnamespace::regnamespace, indexes.relname) as index_name,
+            indexes.relname as bare_name,
+            tables.oid::regclass as table_name
+        from pg_catalog.pg_index as definitions
+        inner join pg_catalog.pg_class as indexes on definitions.indexrelid = indexes.oid
+        inner join pg_catalog.pg_class as tables on definitions.indrelid = tables.oid
+        inner join pg_catalog.pg_attribute as columns
+            on tables.oid = columns.attrelid and definitions.indkey::text = columns.attnum::text
+        where
+            tables.oid in (
+                'public.equity_data'::regclass, 'public.indicators'::regclass, 'public.option_prices'::regclass,
+                'public.streaming_metrics'::regclass, 'public.stream_gaps'::regclass
+            )
+            and columns.attname = 'timestamp' and not definitions.indisunique and definitions.indpred is null
+            and definitions.indoption[0] & 1 = 1
+    loop
+        execute format('drop index %s', found.index_name);
+        execute format('create index %I on %s (timestamp)', found.bare_name, found.table_name);
+    end loop;
+end;
+$$;
