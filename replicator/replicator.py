@@ -213,17 +213,27 @@ class Replicator:
         deadline = time.monotonic() + timeout_seconds
         self._draining = True
         await self.summary.save()
-        tasks = [self._flush(desk) for desk in self._desks.values()]
-        _, late = await asyncio.wait(tasks, timeout=max(0.0, deadline - time.monotonic()))
+        tasks = [asyncio.create_task(self._empty(desk)) for desk in self._desks.values()]
+        done, late = await asyncio.wait(tasks, timeout=max(0.0, deadline - time.monotonic()))
         for task in late:
             task.cancel()
-        if late:
-            await asyncio.wait(late)
+        await asyncio.gather(*late, return_exceptions=True)
+        await self._settle()
+        for task in done:
+            task.result()
         unsent = 0
         for desk in self._desks.values():
             await desk.pump.close()
             unsent += await desk.pump.source.count(desk.pump.cursor.position)
         return unsent
+
+    async def _empty(self, desk: _Desk) -> None:
+        """Flush until nothing is unsent, or an error."""
+        desk.dirty = True
+        while True:
+            result = await asyncio.shield(self._flush(desk))
+            if result.error is not None or not self._unsent(desk):
+                return
 
     def status(self) -> list[TableStatus]:
         """Every table, from memory."""
