@@ -1,5 +1,5 @@
 # Three stages: `build` makes the virtual environment, `root` the file system, the last one keeps that file system as
-# a single layer, so that what was deleted is really gone. docs/decisions tells why.
+# a single layer, so that what was deleted is really gone. docs/decisions/0005-image-without-layers.md tells why.
 # The base: Python 3.11.17 on Debian 12. To renew it: docker buildx imagetools inspect python:3.11-slim-bookworm
 ARG PYTHON_IMAGE=python:3.11.17-slim-bookworm@sha256:2333bd330d12de02514770b3585cad313644316047cdee24a7acfdece6de6efb
 
