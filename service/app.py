@@ -11,7 +11,7 @@ from loguru import logger
 from eventlog.clock import Clock, SystemClock
 from eventlog.errors import LogClosedError
 from feed.feed import Feed
-from feed.schwab import LiveSource, Source
+from feed.schwab import Source
 from service import composition, control, monitor, scheduler
 from service.context import Context, open_context
 from service.health import http as health
@@ -122,7 +122,7 @@ async def running(
     """
     clock = clock or SystemClock()
     async with open_context(settings, clock) as context:
-        gatherer = Gatherer(settings, context.log, clock, is_token_needed=isinstance(source, LiveSource))
+        gatherer = Gatherer(settings, context.log, clock, source)
         service = Service(context, composition.feed(settings, context.log, source, clock), gatherer, clock)
         # Served before anything starts, so that a taken port leaves no trace of a run in the record.
         async with _served(service, clock, any_port):

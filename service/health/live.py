@@ -13,6 +13,7 @@ from eventlog.clock import Clock
 from eventlog.events import StoredEvent
 from eventlog.log import EventLog
 from feed.hours import Hours
+from feed.schwab import LiveSource, Source
 from market import calendar
 from replicator.pump import TableStatus
 from service.health.facts import (
@@ -35,9 +36,9 @@ DATABASES = ("events.db", "state.db")
 class Gatherer:
     """Gathers facts; remembers between calls only what is costly to look up."""
 
-    def __init__(self, settings: Settings, log: EventLog, clock: Clock, is_token_needed: bool) -> None:
+    def __init__(self, settings: Settings, log: EventLog, clock: Clock, source: Source) -> None:
         self.started_us = clock.now_us()
-        self._is_token_needed = is_token_needed
+        self._source = source
         self._settings = settings
         self._log = log
         self._clock = clock
@@ -64,8 +65,8 @@ class Gatherer:
             tables=_tables(service, log.head, projection.revision, now_us, self._behind),
             gaps=await self._gaps_today(now_us, feed.gaps),
             storage=storage(context.settings.data_dir, await self._days_recorded(now_us)),
-            is_token_needed=self._is_token_needed,
-            token_age_seconds=feed.token_age_seconds,
+            is_token_needed=isinstance(self._source, LiveSource),
+            token_age_seconds=self._source.token_age_seconds(),
         )
 
     def _feed(self, service: "Service", now_us: int) -> FeedFacts:
