@@ -78,7 +78,7 @@ export class PriceChart {
     const count = this.#bars?.minutes.length ?? 0;
     if (!count) return;
     const from = zoom === "day" ? -1 : Math.max(count - HOUR_BARS, -ROOM_RIGHT);
-    this.chart.timeScale().setVisibleLogicalRange({ from, to: Math.max(count, from + 20) + ROOM_RIGHT });
+    this.chart.timeScale().setVisibleLogicalRange({ from, to: Math.max(count, from + 40) + ROOM_RIGHT });
   }
 
   /** `listener({minute, gaps, point})`; without a minute when the crosshair has left. */
