@@ -15,15 +15,23 @@ from typing import TypeVar
 
 import aiosqlite
 
+from eventlog.errors import SecondWriterError
+
 T = TypeVar("T")
+
+_File = tuple[int, int]
+"""Device and inode."""
+_written: set[_File] = set()
+"""The files that have a writing connection in this process."""
 
 
 class Database:
     """A connection whose work is given as functions of a plain `sqlite3.Connection`."""
 
-    def __init__(self, path: Path, connection: aiosqlite.Connection) -> None:
+    def __init__(self, path: Path, connection: aiosqlite.Connection, identity: _File | None) -> None:
         self.path = path
         self._connection = connection
+        self._identity = identity
 
     def submit(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
         """Queue `work` for the worker thread as one call, without waiting; the future gets its result.
@@ -49,6 +57,8 @@ class Database:
     async def close(self) -> None:
         """Finish what is queued, then close."""
         await self._connection.close()
+        if self._identity is not None:
+            _written.discard(self._identity)
 
 
 def in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -65,16 +75,42 @@ def in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Conne
 
 
 async def open_writer(path: Path, synchronous: str) -> Database:
-    """Open the only writing connection of `path`, creating the file 0600; `synchronous` is FULL or NORMAL."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    database = await _connect(path, str(path))
-    await database.run(lambda raw: _configure_writer(raw, synchronous))
+    """Open the only writing connection of `path`, creating the file 0600; `synchronous` is FULL or NORMAL.
+
+    Raises SecondWriterError when this process has one already; the InstanceLock keeps other processes out.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    identity = os.fstat(descriptor).st_dev, os.fstat(descriptor).st_ino
+    os.close(descriptor)
+    _sync_directory(path.parent)
+    if identity in _written:
+        raise SecondWriterError(
+            f"{path} is already open for writing; SQLite {sqlite3.sqlite_version} could lose commits with two writers"
+        )
+    _written.add(identity)
+    try:
+        database = await _connect(path, str(path), identity)
+        await database.run(lambda raw: configure_writer(raw, synchronous))
+    except BaseException:
+        _written.discard(identity)
+        raise
     return database
 
 
-def _configure_writer(connection: sqlite3.Connection, synchronous: str) -> None:
+def _sync_directory(directory: Path) -> None:
+    """Make the name of a new file durable; SQLite does so for its journals only."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
+def configure_writer(connection: sqlite3.Connection, synchronous: str) -> None:
+    """The settings of every writing connection; `synchronous` is FULL or NORMAL."""
     # Takes effect in a new file only: lets pruned pages be given back to the disk in small steps.
     connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    # The switch to WAL still uses a rollback journal. With less than EXTRA its deletion could be undone by a power cut,
+    # and it would then roll a log back that has long gone on.
+    connection.execute("PRAGMA synchronous=EXTRA")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute("PRAGMA foreign_keys=ON")
@@ -85,8 +121,8 @@ async def open_reader(path: Path) -> Database:
     return await _connect(path, f"file:{urllib.parse.quote(str(path))}?mode=ro")
 
 
-async def _connect(path: Path, name: str) -> Database:
+async def _connect(path: Path, name: str, identity: _File | None = None) -> Database:
     connection = aiosqlite.connect(name, uri=name.startswith("file:"), isolation_level=None, cached_statements=256)
     # A process that ends by an error must end: it would wait for ever for the thread of a connection left open.
     connection._thread.daemon = True
-    return Database(path, await connection)
+    return Database(path, await connection, identity)

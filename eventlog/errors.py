@@ -22,6 +22,10 @@ class AlreadyRunningError(TicktapeError):
     exit_code = 3
 
 
+class SecondWriterError(TicktapeError):
+    """A second connection of this process was to write a database that has its writer."""
+
+
 class LogFailedError(TicktapeError):
     """A commit or fsync of the event log failed: nothing of that group was acknowledged, the process must end."""
 

@@ -4,7 +4,9 @@ One connection writes and checkpoints, one reads; both run whole functions on th
 """
 
 import asyncio
+import contextlib
 import os
+import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ from eventlog import commits, database, retention, startup
 from eventlog.api import Page
 from eventlog.clock import Clock, SystemClock
 from eventlog.database import Database
-from eventlog.errors import LogClosedError, LogFailedError
+from eventlog.errors import DamagedLogError, LogClosedError, LogFailedError
 from eventlog.events import Event, FeedGap, ServiceStarted, ServiceStopped, StoredEvent
 from eventlog.head_mark import HeadMark
 from eventlog.intake import Intake
@@ -178,16 +180,20 @@ async def open_log(data_dir: Path, clock: Clock | None = None, reserve_bytes: in
     """Open the log of `data_dir` for writing, creating both when missing.
 
     The caller holds the directory's InstanceLock. Raises FormatError for a newer or foreign file, DamagedLogError,
-    CorruptEventError or LostEventsError for a log that must not be written to.
+    CorruptEventError or LostEventsError for a log that must not be written to, LogFailedError for a disk that fails.
     """
     await asyncio.to_thread(data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
-    writer = await database.open_writer(data_dir / LOG_FILE, "FULL")
-    mark = HeadMark(data_dir)
-    try:
-        intake = await writer.run(lambda connection: startup.prepare(connection, mark))
-        log_reader = await open_log_reader(data_dir)
-    except BaseException:
-        await writer.close()
-        mark.close()
-        raise
+    async with contextlib.AsyncExitStack() as undo:
+        try:
+            mark = HeadMark(data_dir)
+            undo.callback(mark.close)
+            writer = await database.open_writer(data_dir / LOG_FILE, "FULL")
+            undo.push_async_callback(writer.close)
+            intake = await writer.run(lambda connection: startup.prepare(connection, mark))
+            log_reader = await open_log_reader(data_dir)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise DamagedLogError(str(error)) from error
+            raise LogFailedError(f"events.db cannot be opened ({error}): check the disk, then start again") from error
+        undo.pop_all()
     return EventLog(writer, log_reader, clock or SystemClock(), intake, mark, Room(data_dir, reserve_bytes))

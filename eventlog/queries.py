@@ -6,6 +6,7 @@ from typing import Any
 
 from eventlog import codec
 from eventlog.api import Page
+from eventlog.errors import CorruptEventError
 from eventlog.events import StoredEvent
 
 # SQLite uses a partial index only where the query repeats its condition literally.
@@ -29,11 +30,19 @@ def page(
 
     Rows of other kinds are looked at and checked too: a corrupt event must not be passed over because its kind was hit.
     """
-    rows = connection.execute(
-        f"SELECT {codec.COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
-    ).fetchall()
+    head_before = head(connection)
+    try:
+        rows = connection.execute(
+            f"SELECT {codec.COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+        ).fetchall()
+    except sqlite3.DatabaseError as error:
+        raise CorruptEventError(after + 1, f"the database page of it or a later one cannot be read: {error}") from error
     events = decoder.decode(rows)
     through_seq = events[-1].seq if events else after
+    is_whole = len(events) == limit or through_seq >= head_before
+    if through_seq - after != len(events) or not is_whole:
+        seqs = [event.seq for event in events]
+        _check_holes(connection, after, seqs if is_whole else [*seqs, head_before + 1])
     if kinds is not None:
         events = [event for event in events if event.kind in kinds]
     return Page(events, through_seq)
@@ -48,6 +57,24 @@ def latest(connection: sqlite3.Connection, decoder: codec.RowDecoder, kind: str,
         (ticker, kind),
     ).fetchall()
     return next(iter(decoder.decode(rows)), None)
+
+
+def _check_holes(connection: sqlite3.Connection, after: int, seqs: list[int]) -> None:
+    """Raise CorruptEventError where `seqs` leave out more than what was pruned or is on record as lost.
+
+    Damage to a page can make rows vanish without an error from SQLite.
+    """
+    pruned = int(connection.execute("SELECT through_seq FROM pruned").fetchone()[0])
+    losses = dict(connection.execute("SELECT after_seq, through_seq FROM losses").fetchall())
+    previous = after
+    for seq in seqs:
+        previous = max(previous, min(pruned, seq - 1))
+        for lost_after, lost_through in losses.items():
+            if lost_after <= previous < lost_through:
+                previous = lost_through
+        if seq > previous + 1:
+            raise CorruptEventError(previous + 1, "it is missing")
+        previous = max(previous, seq)
 
 
 def last(

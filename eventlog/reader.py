@@ -1,14 +1,18 @@
 """Reading a log that another process may be writing: a connection with mode=ro, every event checked against its CRC."""
 
 import asyncio
-from collections.abc import Collection
+import sqlite3
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TypeVar
 
 from eventlog import codec, database, queries, schema
 from eventlog.api import Page
 from eventlog.database import Database
-from eventlog.errors import UsageError
+from eventlog.errors import DamagedLogError, UsageError
 from eventlog.events import StoredEvent
+
+T = TypeVar("T")
 
 LOG_FILE = "events.db"
 _POLL_SECONDS = 0.2
@@ -21,29 +25,35 @@ class LogReader:
         self.database = connection
         self._decoder = codec.RowDecoder()
 
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return await self.database.run(work)
+        except sqlite3.DatabaseError as error:
+            raise DamagedLogError(str(error)) from error
+
     async def head(self) -> int:
         """The last seq ever given out, 0 for an empty log."""
-        return await self.database.run(queries.head)
+        return await self._run(queries.head)
 
     async def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> Page:
         """As `eventlog.api.Log.read`; looks at `limit` rows at most."""
-        return await self.database.run(lambda raw: queries.page(raw, self._decoder, after, limit, kinds))
+        return await self._run(lambda raw: queries.page(raw, self._decoder, after, limit, kinds))
 
     async def latest(self, kind: str, ticker: str) -> StoredEvent | None:
         """The event of `kind` and `ticker` with the largest time. Raises CorruptEventError."""
-        return await self.database.run(lambda raw: queries.latest(raw, self._decoder, kind, ticker))
+        return await self._run(lambda raw: queries.latest(raw, self._decoder, kind, ticker))
 
     async def last_event(self) -> StoredEvent | None:
         """The event with the largest seq. Raises CorruptEventError."""
-        return await self.database.run(lambda raw: queries.last_event(raw, self._decoder))
+        return await self._run(lambda raw: queries.last_event(raw, self._decoder))
 
     async def last_of_kind(self, kind: str) -> StoredEvent | None:
         """The event of `kind` about the whole recording that was appended last. Raises CorruptEventError."""
-        return await self.database.run(lambda raw: queries.last_of_kind(raw, self._decoder, kind))
+        return await self._run(lambda raw: queries.last_of_kind(raw, self._decoder, kind))
 
     async def last(self, count: int, kinds: Collection[str] | None = None) -> list[StoredEvent]:
         """The last `count` events, of `kinds` when given, in seq order. Raises CorruptEventError."""
-        return await self.database.run(lambda raw: queries.last(raw, self._decoder, count, kinds))
+        return await self._run(lambda raw: queries.last(raw, self._decoder, count, kinds))
 
     async def read_range(
         self,
@@ -58,13 +68,13 @@ class LogReader:
 
         `after` is the last event of the page before. Raises CorruptEventError.
         """
-        return await self.database.run(
+        return await self._run(
             lambda raw: queries.time_range(raw, self._decoder, ticker, since_us, until_us, kinds, limit, after)
         )
 
     async def tickers(self) -> list[str]:
         """The tickers that have ticks, sorted."""
-        return await self.database.run(queries.tickers)
+        return await self._run(queries.tickers)
 
     async def wait_beyond(self, seq: int) -> int:
         """Wait until the head is larger than `seq`, looking five times a second, and return it."""
@@ -86,6 +96,9 @@ async def open_log_reader(data_dir: Path) -> LogReader:
     try:
         await connection.run(schema.check)
         await connection.run(codec.use_bytes)
+    except sqlite3.DatabaseError as error:
+        await connection.close()
+        raise DamagedLogError(str(error)) from error
     except BaseException:
         await connection.close()
         raise
