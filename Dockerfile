@@ -29,8 +29,8 @@ RUN sh deploy/slim.sh /opt/ticktape
 
 FROM ${PYTHON_IMAGE} AS root
 # pip and the parts of the standard library that need a screen or install software; no program stays set-uid.
-RUN cd /usr/local \
-    && rm -rf include lib/pkgconfig share/man bin/2to3* bin/idle* bin/pip* bin/pydoc* bin/wheel \
+WORKDIR /usr/local
+RUN rm -rf include lib/pkgconfig share/man bin/2to3* bin/idle* bin/pip* bin/pydoc* bin/wheel \
     lib/python3.11/ensurepip lib/python3.11/idlelib lib/python3.11/lib2to3 lib/python3.11/pydoc_data \
     lib/python3.11/tkinter lib/python3.11/turtledemo lib/python3.11/site-packages/* \
     && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
@@ -44,6 +44,8 @@ COPY deploy/warm_bytecode.py /tmp/
 RUN /opt/ticktape/bin/python /tmp/warm_bytecode.py && rm /tmp/warm_bytecode.py
 
 FROM scratch
+# The whole file system is what is meant here.
+# hadolint ignore=DL3067
 COPY --from=root / /
 ENV PATH=/opt/ticktape/bin:/usr/local/bin:/usr/bin:/bin \
     LANG=C.UTF-8 \

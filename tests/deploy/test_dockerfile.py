@@ -1,11 +1,19 @@
-"""What a linter for Dockerfiles would say, and what the image promises."""
+"""The Dockerfile is clean for its linter, and keeps what the image promises."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.deploy import dockerfile
+
+
+def test_hadolint_finds_nothing() -> None:
+    command = [Path(sys.executable).with_name("hadolint"), "Dockerfile"]
+    result = subprocess.run(command, cwd=dockerfile.PROJECT, text=True, capture_output=True, check=False)
+    assert (result.returncode, result.stdout) == (0, "")
 
 
 def test_every_stage_starts_from_a_digest_or_from_nothing() -> None:
