@@ -17,7 +17,7 @@ from service.context import Context, open_context
 from service.health import http as health
 from service.health.live import Gatherer
 from service.settings import Settings
-from service.supervisor import Supervisor
+from service.supervisor import DeadTaskError, Supervisor
 from service.web import page, server
 
 
@@ -75,8 +75,13 @@ class Service:
         return {} if replicator is None else {table.table: table.delivered for table in replicator.status()}
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Wait for `stop`; raises when a task dies."""
-        await self._supervisor.watch(stop)
+        """Wait for `stop`; raises when a task dies, and why the log failed when it died of that."""
+        try:
+            await self._supervisor.watch(stop)
+        except DeadTaskError as error:
+            if self.context.log.failure is not None:
+                raise self.context.log.failure from error
+            raise
 
     async def stop(self, reason: str) -> Outcome:
         """End in order: feed, log, projection, replicator. What cannot be sent in SHUTDOWN_SECONDS stays in the log."""
