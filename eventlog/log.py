@@ -13,7 +13,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from eventlog import commits, database, retention, startup
+from eventlog import commits, database, retention, schema, startup
 from eventlog.api import Page
 from eventlog.clock import Clock, SystemClock
 from eventlog.database import Database
@@ -185,6 +185,7 @@ async def open_log(data_dir: Path, clock: Clock | None = None, reserve_bytes: in
     await asyncio.to_thread(data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as undo:
         try:
+            await _refuse_foreign(data_dir / LOG_FILE)
             mark = HeadMark(data_dir)
             undo.callback(mark.close)
             writer = await database.open_writer(data_dir / LOG_FILE, "FULL")
@@ -197,3 +198,14 @@ async def open_log(data_dir: Path, clock: Clock | None = None, reserve_bytes: in
             raise LogFailedError(f"events.db cannot be opened ({error}): check the disk, then start again") from error
         undo.pop_all()
     return EventLog(writer, log_reader, clock or SystemClock(), intake, mark, Room(data_dir, reserve_bytes))
+
+
+async def _refuse_foreign(path: Path) -> None:
+    """Look at the format read-only first: a writing connection would already change the file."""
+    if not await asyncio.to_thread(path.exists):
+        return
+    looked_at = await database.open_reader(path)
+    try:
+        await looked_at.run(schema.check)
+    finally:
+        await looked_at.close()

@@ -12,7 +12,7 @@ from eventlog.intake import Intake
 QUICK_CHECK_BYTES = 256 * 1024 * 1024
 """Larger files are checked while recording already goes on: reading them takes longer than a restart may."""
 _TAIL_EVENTS = 1000
-_WAL_BYTES_AFTER_RESET = 16 * 1024 * 1024
+WAL_BYTES_AFTER_RESET = 16 * 1024 * 1024
 
 
 def prepare(connection: sqlite3.Connection, mark: HeadMark) -> Intake:
@@ -21,7 +21,7 @@ def prepare(connection: sqlite3.Connection, mark: HeadMark) -> Intake:
     Raises FormatError, DamagedLogError, LostEventsError, CorruptEventError.
     """
     connection.execute("PRAGMA wal_autocheckpoint = 0")
-    connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_AFTER_RESET}")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_AFTER_RESET}")
     version = schema.check(connection)
     if version:
         quick_check(connection, QUICK_CHECK_BYTES)
