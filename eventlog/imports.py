@@ -8,6 +8,7 @@ import csv
 import datetime
 import heapq
 import itertools
+import math
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -76,7 +77,10 @@ def _tape_rows(source: Path) -> Iterator[tuple[int, float, int]]:
                 time = datetime.datetime.fromisoformat(row["time"])
                 utc = time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
                 epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-                yield (utc - epoch) // datetime.timedelta(microseconds=1), float(row["price"]), int(row["size"])
+                price, size = float(row["price"]), int(row["size"])
+                if not math.isfinite(price):
+                    raise ValueError(f"price {price}")
+                yield (utc - epoch) // datetime.timedelta(microseconds=1), price, size
             except (TypeError, ValueError) as error:
                 raise UsageError(f"{source}, line {number}: {error}") from error
 

@@ -1,0 +1,137 @@
+"""Live backup, restore, and what a kill in between leaves."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eventlog import backup, events
+from eventlog.clock import ManualClock
+from eventlog.errors import DamagedLogError, FormatError, UsageError
+from eventlog.log import open_log
+from tests.eventlog.ticks import NOW_US, ticks
+
+CLOCK = ManualClock(NOW_US)
+
+
+def _files(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.is_file()}
+
+
+def _quiet(done: int, total: int | None) -> None:
+    pass
+
+
+async def test_a_backup_while_appending_is_a_clean_prefix(tmp_path: Path) -> None:
+    log = await open_log(tmp_path / "a", CLOCK)
+    await log.append(ticks(2_000))
+
+    async def go_on() -> None:
+        for number in range(20):
+            await log.append(ticks(100, first=2_000 + 100 * number))
+
+    _, result = await asyncio.gather(go_on(), backup.backup(tmp_path / "a", tmp_path / "copy.db", _quiet))
+    assert result.is_sound
+    assert 2_000 <= result.last_seq <= 4_000
+    assert list(_files(tmp_path)) == ["copy.db"]
+    (tmp_path / "b").mkdir()
+    (tmp_path / "copy.db").rename(tmp_path / "b" / "events.db")
+    copy = await open_log(tmp_path / "b", CLOCK)
+    original = await log.read(0, result.last_seq)
+    assert (await copy.read(0, 10_000)).events == original.events
+    await copy.close()
+    await log.close()
+
+
+async def test_a_restore_never_uses_a_seq_again(tmp_path: Path) -> None:
+    log = await open_log(tmp_path, CLOCK)
+    await log.append(ticks(100))
+    await backup.backup(tmp_path, tmp_path / "copy.db", _quiet)
+    await log.append(ticks(50, first=100))
+    await log.close()
+    result = await backup.restore(tmp_path, tmp_path / "copy.db", _quiet, CLOCK)
+    assert result.last_seq == 100
+    assert (tmp_path / "events.db.before-restore").exists()
+    log = await open_log(tmp_path, CLOCK)
+    assert log.head == 151, "150 were acknowledged, then comes the gap"
+    page = await log.read(0, 1_000)
+    assert [event.seq for event in page.events] == [*range(1, 101), 151]
+    gap = events.decode(page.events[-1])
+    assert isinstance(gap, events.FeedGap)
+    assert gap.reason == "restored_from_backup"
+    await log.close()
+
+
+async def test_a_damaged_log_is_restored_too(tmp_path: Path) -> None:
+    log = await open_log(tmp_path, CLOCK)
+    await log.append(ticks(100))
+    await log.close()
+    await backup.backup(tmp_path, tmp_path / "copy.db", _quiet)
+    (tmp_path / "events.db").write_bytes(b"\xff" * 20_000)
+    with pytest.raises(DamagedLogError):
+        await open_log(tmp_path, CLOCK)
+    await backup.restore(tmp_path, tmp_path / "copy.db", _quiet, CLOCK)
+    log = await open_log(tmp_path, CLOCK)
+    assert len((await log.read(0, 1_000)).events) == 101
+    await log.close()
+
+
+async def test_a_bad_backup_changes_nothing(tmp_path: Path) -> None:
+    log = await open_log(tmp_path, CLOCK)
+    await log.append(ticks(100))
+    await log.close()
+    await backup.backup(tmp_path, tmp_path / "copy.db", _quiet)
+    whole = (tmp_path / "copy.db").read_bytes()
+    start = whole.index(b'{"price"')
+    (tmp_path / "flipped.db").write_bytes(whole[: start + 9] + b"9" + whole[start + 10 :])
+    (tmp_path / "text.db").write_text("not a database")
+    foreign = sqlite3.connect(tmp_path / "foreign.db")
+    foreign.execute("CREATE TABLE things (x)")
+    foreign.close()
+    before = _files(tmp_path)
+    for name, error in (
+        ("flipped.db", DamagedLogError),
+        ("text.db", DamagedLogError),
+        ("foreign.db", FormatError),
+        ("missing.db", UsageError),
+    ):
+        with pytest.raises(error):
+            await backup.restore(tmp_path, tmp_path / name, _quiet, CLOCK)
+    assert _files(tmp_path) == before
+
+
+async def test_a_backup_is_not_written_over_a_file(tmp_path: Path) -> None:
+    log = await open_log(tmp_path, CLOCK)
+    await log.close()
+    (tmp_path / "copy.db").write_text("precious")
+    with pytest.raises(UsageError, match="exists"):
+        await backup.backup(tmp_path, tmp_path / "copy.db", _quiet)
+    with pytest.raises(UsageError, match="no such folder"):
+        await backup.backup(tmp_path, tmp_path / "missing" / "copy.db", _quiet)
+    assert (tmp_path / "copy.db").read_text() == "precious"
+
+
+_KILLED_BACKUP = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from eventlog import backup
+def die(done, total):
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(backup.backup(Path(sys.argv[1]), Path(sys.argv[2]), die))
+"""
+
+
+async def test_a_kill_in_the_middle_leaves_no_half_file(tmp_path: Path) -> None:
+    log = await open_log(tmp_path / "data", CLOCK)
+    await log.append(ticks(1_000))
+    await log.close()
+    target = tmp_path / "copy.db"
+    command = [sys.executable, "-c", _KILLED_BACKUP, str(tmp_path / "data"), str(target)]
+    killed = await asyncio.to_thread(subprocess.run, command, check=False, cwd=Path(__file__).parents[2])
+    assert killed.returncode == -9
+    assert not target.exists()
+    await backup.backup(tmp_path / "data", target, _quiet)
+    assert target.exists()
