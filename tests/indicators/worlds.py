@@ -4,7 +4,7 @@ import contextlib
 import csv
 import random
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +130,8 @@ async def column(database: Database, name: str) -> list[float | None]:
     return await database.run(
         lambda raw: [row[0] for row in raw.execute(f"SELECT {name} FROM indicators ORDER BY seq")]
     )
+
+
+def calendar_day(ts_us: int) -> date:
+    """The UTC date of `ts_us`."""
+    return datetime.fromtimestamp(ts_us // 1_000_000, UTC).date()
