@@ -1,8 +1,9 @@
 """One connection, from login to its end: subscribe in full, read, and doubt the silence."""
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from loguru import logger
@@ -73,18 +74,21 @@ class Connection:
             await self._stream.close()
 
     async def _open(self) -> None:
+        async with self._in_time("login and subscription"):
+            await self._stream.login()
+            self._status.refused_tickers = await self._subscribe(self._stream.subscribe_equities, self._options.tickers)
+            if symbols := self._contracts.chosen():
+                self._status.refused_tickers += await self._subscribe(self._stream.subscribe_options, symbols)
+                self._contracts.are_subscribed = True
+        self._last_frame_at = self._loop.time()
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self, what: str) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(self._watch.connect_seconds):
-                await self._stream.login()
-                self._status.refused_tickers = await self._subscribe(
-                    self._stream.subscribe_equities, self._options.tickers
-                )
-                if symbols := self._contracts.chosen():
-                    self._status.refused_tickers += await self._subscribe(self._stream.subscribe_options, symbols)
-                    self._contracts.are_subscribed = True
+                yield
         except TimeoutError:
-            raise errors.UnreachableError("login and subscription took too long") from None
-        self._last_frame_at = self._loop.time()
+            raise errors.UnreachableError(f"{what} took longer than {self._watch.connect_seconds:g} s") from None
 
     async def _subscribe(self, subscribe: Callable[[Sequence[str]], Awaitable[None]], keys: Sequence[str]) -> list[str]:
         """Subscribe to as many leading `keys` as Schwab accepts, and return the others.
@@ -204,7 +208,7 @@ class Connection:
                 ", ".join(stale),
                 self._watch.stale_after_seconds,
             )
-            async with asyncio.timeout(self._watch.connect_seconds):
+            async with self._in_time("subscribing anew"):
                 await self._subscribe(self._stream.subscribe_equities, self._options.tickers)
         elif now - self._resubscribed_at >= self._watch.stale_after_seconds:
             raise errors.StaleTickerError(f"no tick of {', '.join(stale)} although subscribed anew")

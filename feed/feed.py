@@ -62,19 +62,20 @@ class Feed:
         appending = asyncio.create_task(self._appender.run())
         streaming = asyncio.create_task(self._stream_for_ever(stop))
         backfilling = asyncio.create_task(self._holes.backfill_for_ever(self._watch.poll_seconds))
+        draining: asyncio.Task[None] | None = None
         try:
             await asyncio.wait([appending, streaming], return_when=asyncio.FIRST_COMPLETED)
-            if appending.done():
-                appending.result()
-            streaming.result()
+            # Also when streaming broke: what was received becomes durable before the error ends the process.
             draining = asyncio.create_task(self._appender.drained())
             await asyncio.wait([appending, draining], return_when=asyncio.FIRST_COMPLETED)
-            if appending.done():
-                appending.result()
+            for task in (appending, streaming):
+                if task.done():
+                    task.result()
         finally:
-            for task in (appending, streaming, backfilling):
+            tasks = [task for task in (appending, streaming, backfilling, draining) if task is not None]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(appending, streaming, backfilling, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             self.status.state = "stopped"
 
     async def _recover(self) -> None:

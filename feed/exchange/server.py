@@ -57,6 +57,8 @@ class Exchange:
         self._refusals: list[tuple[str, int, str]] = []
         self.streamers: list[Streamer] = []
         self.max_keys = protocol.MAX_KEYS
+        self.is_deaf = False
+        """Set: requests are read and never answered."""
         self.requests: list[dict[str, Any]] = []
         self._host = host
         self._port = port

@@ -20,6 +20,7 @@ class Desk(Protocol):
     """What a stream asks of the exchange."""
 
     slow_reader_seconds: float
+    is_deaf: bool
 
     def answer(self, request: dict[str, Any]) -> tuple[int, str]:
         """The response code and text for a request."""
@@ -116,6 +117,8 @@ class Streamer:
         await asyncio.Event().wait()
 
     async def _handle(self, text: str) -> None:
+        if self._desk.is_deaf:
+            return
         try:
             requests = msgspec.json.decode(text)["requests"]
         except (msgspec.MsgspecError, KeyError, TypeError):

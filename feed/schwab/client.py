@@ -81,6 +81,8 @@ def open_client(
     client.set_timeout(HTTP_TIMEOUT_SECONDS)
     if base_url != SCHWAB_URL:
         client.session.event_hooks = {"request": [_redirect_to(base_url)]}
+        # A proxy of the environment cannot reach a simulated exchange on this machine.
+        client.session._mounts.clear()
     return Client(client)
 
 

@@ -106,16 +106,17 @@ def exchange(
 
 
 async def _serve_exchange(served: Exchange, steps: list[scenario.Step], seconds: float | None) -> None:
-    await served.start()
-    script = asyncio.create_task(scenario.play(served, steps))
-    print(f"simulated exchange at {served.url} (SCHWAB_URL={served.url} points the service at it); Ctrl-C ends it")
-    try:
-        async with _until_signal(seconds) as stop:
+    async with _until_signal(seconds) as stop:
+        await served.start()
+        script = asyncio.create_task(scenario.play(served, steps))
+        hint = f"SCHWAB_URL={served.url} points the service at it; Ctrl-C ends it"
+        print(f"simulated exchange at {served.url} ({hint})", flush=True)
+        try:
             await stop.wait()
-    finally:
-        script.cancel()
-        await asyncio.gather(script, return_exceptions=True)
-        await served.stop()
+        finally:
+            script.cancel()
+            await asyncio.gather(script, return_exceptions=True)
+            await served.stop()
 
 
 def record(
