@@ -36,11 +36,16 @@ def groups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-async def test_an_idle_log_commits_at_once_and_a_busy_one_shares(log: EventLog, groups: list[int]) -> None:
-    await log.append(ticks(1))
+async def test_an_idle_log_commits_at_once_and_a_busy_one_shares(
+    tmp_path: Path, groups: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commits, "INTERVAL_SECONDS", 0.5)
+    log = await open_log(tmp_path, ManualClock(NOW_US))
+    await asyncio.wait_for(log.append(ticks(1)), 0.4)
     assert groups == [1]
     await asyncio.gather(*(log.append(ticks(1, ticker=f"T{number}")) for number in range(40)))
     assert groups == [1, 40], "what queued up within the interval is one commit"
+    await log.close()
 
 
 async def test_a_large_group_does_not_wait_for_the_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
