@@ -95,10 +95,11 @@ async def _schwab_alone(frames: Iterable[str]) -> None:
 async def _feed(frames: Iterable[str]) -> None:
     """The feed's own read loop, up to the queue of the log."""
     client = SimulatedSource("http://127.0.0.1:9").client()
-    appender, intake = Appender(NoLog()), Intake()
+    status, intake = Status(), Intake()
+    appender = Appender(NoLog(), status)
     appending = asyncio.create_task(appender.run())
     contracts = Contracts((), (), with_chains=False, strikes=0)
-    connection = Connection(client, Options(MANY, "all"), contracts, intake, appender, Status(), SystemClock())
+    connection = Connection(client, Options(MANY, "all"), contracts, intake, appender, status, SystemClock())
     connection._stream._stream._socket = PreparedSocket(frames)
     try:
         await connection._read()

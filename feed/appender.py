@@ -12,6 +12,7 @@ from loguru import logger
 from eventlog.api import Log
 from eventlog.errors import InvalidEventError, LogFullError
 from eventlog.events import Event
+from feed.status import Status
 
 MAX_WAITING = 10_000
 MAX_BATCH = 5_000
@@ -20,9 +21,9 @@ MAX_BATCH = 5_000
 class Appender:
     """`add` is synchronous, so that a cancelled reader loses nothing it has already taken off the socket."""
 
-    def __init__(self, log: Log, retry_seconds: float = 1.0) -> None:
-        self.refused = 0
+    def __init__(self, log: Log, status: Status, retry_seconds: float = 1.0) -> None:
         self._log = log
+        self._status = status
         self._retry_seconds = retry_seconds
         self._waiting: list[Event] = []
         self._arrived = asyncio.Event()
@@ -72,7 +73,7 @@ class Appender:
                 for event in batch:
                     await self._append([event])
                 return
-            self.refused += 1
+            self._status.refused_events += 1
             logger.bind(event="feed.refused", ticker=batch[0].ticker).error("the log refused an event: {}", error)
 
     async def _append_patiently(self, batch: list[Event]) -> None:

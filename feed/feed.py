@@ -45,7 +45,6 @@ class Feed:
         self._clock = clock or SystemClock()
         self._tap = tap
         self._intake = Intake()
-        self._appender = Appender(log)
         self._hours = Hours(options.session, always=options.skip_market_hours)
         self._market_hours = MarketHours(self._hours, source)
         self._attempts = Attempts(self._watch, dice or random.Random())
@@ -53,6 +52,7 @@ class Feed:
             options.tickers, options.option_symbols, options.options_0dte, options.options_strikes
         )
         self.status = Status(counters=self._intake.counters, last_tick_us=self._intake.last_tick_us)
+        self._appender = Appender(log, self.status)
         self._tokens = TokenKeeper(source, self.status)
         self._holes = Holes(log, source, options.tickers, self._hours, self._appender, self._clock, self.status)
 

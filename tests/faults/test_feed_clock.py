@@ -36,7 +36,7 @@ async def test_a_step_of_the_clock(step_us: int) -> None:
         await bench.stored("feed_connected", 2)
         await bench.finish()
         assert bench.feed.status.counters.garbage == 0
-        assert bench.feed._appender.refused == 0
+        assert bench.feed.status.refused_events == 0
     keys = [tick.ts_us for tick in ticks]
     assert keys == sorted(set(keys))
     payloads = [events.decode(tick) for tick in ticks]

@@ -10,6 +10,7 @@ from eventlog.events import EquityTick, Event
 from eventlog.memory import MemoryLog
 from feed import appender
 from feed.appender import Appender
+from feed.status import Status
 
 FIRST_US = 1_763_650_000_000_000
 
@@ -48,7 +49,7 @@ async def _let_run() -> None:
 
 async def test_what_arrives_during_an_append_goes_into_the_next() -> None:
     log = GatedLog()
-    handing = Appender(log)
+    handing = Appender(log, Status())
     running = asyncio.create_task(handing.run())
     handing.add([tick(1)])
     await _let_run()
@@ -64,7 +65,7 @@ async def test_what_arrives_during_an_append_goes_into_the_next() -> None:
 
 async def test_room_waits_while_too_many_wait() -> None:
     log = GatedLog()
-    handing = Appender(log)
+    handing = Appender(log, Status())
     running = asyncio.create_task(handing.run())
     handing.add([tick(number) for number in range(appender.MAX_WAITING + appender.MAX_BATCH)])
     await _let_run()
@@ -81,7 +82,7 @@ async def test_room_waits_while_too_many_wait() -> None:
 async def test_a_full_disk_is_waited_for() -> None:
     log = GatedLog()
     log.errors = [LogFullError("full"), LogFullError("full")]
-    handing = Appender(log, retry_seconds=0)
+    handing = Appender(log, Status(), retry_seconds=0)
     running = asyncio.create_task(handing.run())
     handing.add([tick(1)])
     for _ in range(3):
@@ -93,19 +94,20 @@ async def test_a_full_disk_is_waited_for() -> None:
 
 async def test_one_refused_event_costs_only_itself() -> None:
     log = MemoryLog()
-    handing = Appender(log)
+    status = Status()
+    handing = Appender(log, status)
     running = asyncio.create_task(handing.run())
     handing.add([tick(1), tick(2, price=-1.0), tick(3)])
     await handing.drained()
     assert [event.ts_us - FIRST_US for event in (await log.read(0, 10)).events] == [1, 3]
-    assert handing.refused == 1
+    assert status.refused_events == 1
     running.cancel()
 
 
 async def test_a_failed_log_ends_the_feed() -> None:
     log = GatedLog()
     log.errors = [LogFailedError("fsync")]
-    handing = Appender(log)
+    handing = Appender(log, Status())
     handing.add([tick(1)])
     log.gate.release()
     with pytest.raises(LogFailedError):
