@@ -135,7 +135,7 @@ class TickerFold:
 
     def _rows(self, ticks: Ticks) -> Iterable[IndicatorRow]:
         columns = [kernel.fold(ticks) for kernel in self._kernels.values()]
-        return zip(ticks.seqs, repeat(self._ticker), ticks.times_us, *columns, strict=False)
+        return zip(ticks.seqs, repeat(self._ticker, len(ticks.seqs)), ticks.times_us, *columns, strict=True)
 
     def state(self) -> dict[str, Any]:
         """All of it as JSON values."""

@@ -24,7 +24,7 @@ prices_and_volumes = st.lists(
     st.tuples(st.floats(1e-12, 1e7) | st.integers(1, 10**9).map(lambda n: n / 10_000), st.integers(0, 10**9)),
     min_size=1,
     max_size=80,
-)
+) | st.lists(st.tuples(st.floats(1e-4, 1e7), st.integers(0, 10**9)), min_size=20, max_size=80)
 
 
 def columns(events: list[Any]) -> Ticks:
@@ -129,6 +129,18 @@ def test_updated_folded_and_resumed_kernels_agree_to_the_bit(
     assert values == expected
     assert json.dumps(kernel.state()) == json.dumps(one_by_one.state())
     assert kernel.value == (expected[-1] if expected else None)
+
+
+@pytest.mark.parametrize("part", [1, 2, 8, 9, 10, 33])
+@pytest.mark.parametrize("name", registry.INDICATORS)
+def test_the_real_tape_in_parts_gives_the_same_bits(name: str, part: int) -> None:
+    indicator, ticks = registry.INDICATORS[name], columns(TAPES[0])
+    expected = updated(indicator.make(Parameters(0, worlds.OPEN_US)), ticks)
+    kernel, values = indicator.make(Parameters(0, worlds.OPEN_US)), []
+    for start in range(0, len(ticks.prices), part):
+        kernel = indicator.kernel.from_state(json.loads(json.dumps(kernel.state())))
+        values += kernel.fold(ticks.part(start, min(start + part, len(ticks.prices))))
+    assert values == expected
 
 
 def test_the_vwap_is_null_while_the_volume_is_zero() -> None:
