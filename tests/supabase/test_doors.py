@@ -9,6 +9,7 @@ import pytest
 import supabase
 from postgrest.exceptions import APIError
 
+from replicator import embedded, migrate
 from tests.servers import postgres
 from tests.servers.lite import Lite
 
@@ -185,3 +186,61 @@ async def test_functions_through_postgrest(
         with pytest.raises(APIError) as refused:
             await anonymous.rpc(name, arguments).execute()
         assert refused.value.code == "42501", name
+
+
+async def test_the_doors_are_closed_on_a_project_that_opens_everything_by_default(
+    postgres_server: embedded.EmbeddedPostgres, empty_database: str, database: str
+) -> None:
+    """As on Supabase's older projects: an owner who is no superuser, default privileges for everybody."""
+    name = empty_database.partition("?")[0].rpartition("/")[2]
+    owner = f"owner_of_{name}"
+    async with postgres.connected(empty_database) as connection:
+        await connection.execute(
+            f"""create role {owner} login nosuperuser;
+            alter schema public owner to {owner};
+            grant all on database {name} to {owner};
+            grant usage on schema public to public;
+            alter default privileges for role {owner} in schema public
+                grant all on tables to anon, authenticated, service_role;
+            alter default privileges for role {owner} in schema public
+                grant all on functions to public, anon, authenticated, service_role;"""
+        )
+    try:
+        await migrate.apply(postgres_server.database_dsn(name).replace("postgres@", f"{owner}@"))
+        for walk in (
+            test_every_table_has_row_security_and_two_policies,
+            test_every_table_is_written_by_the_service_role_and_read_by_all,
+            test_every_view_asks_as_its_reader_and_is_read_by_all,
+            test_every_function_is_granted_by_name_with_a_fixed_search_path,
+            test_nothing_is_left_to_public,
+        ):
+            await walk(empty_database)
+        async with postgres.connected(empty_database) as connection:
+            await connection.execute("set role service_role")
+            await connection.execute("select refresh_equity_stats()")
+    finally:
+        async with postgres.connected(empty_database) as connection:
+            await connection.execute("alter schema public owner to postgres")
+            await connection.execute(f"drop owned by {owner} cascade; drop role {owner}")
+
+
+@pytest.mark.parametrize(
+    ("addition", "walk"),
+    [
+        ("create table added (n integer)", test_every_table_has_row_security_and_two_policies),
+        ("create table added (n integer)", test_every_table_is_written_by_the_service_role_and_read_by_all),
+        ("create view added as select 1 as n", test_every_view_asks_as_its_reader_and_is_read_by_all),
+        (
+            "create function added() returns int language sql stable as 'select 1'",
+            test_every_function_is_granted_by_name_with_a_fixed_search_path,
+        ),
+        ("create type added as (n integer)", test_nothing_is_left_to_public),
+    ],
+    ids=["table without policy", "table without grant", "view", "function", "type"],
+)
+async def test_the_walk_stumbles_over_what_is_added_without_its_door(database: str, addition: str, walk: Any) -> None:
+    async with postgres.connected(database) as connection:
+        await connection.execute(addition)
+
+    with pytest.raises(AssertionError):
+        await walk(database)

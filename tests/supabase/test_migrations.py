@@ -172,6 +172,7 @@ def test_the_supabase_cli_pushes_them_and_ticktape_agrees(
     assert asyncio.run(migrate.pending(empty_database)) == []
 
 
+@pytest.mark.long
 def test_lite_applies_them_by_its_own_command_on_its_own_database(tmp_path: Path) -> None:
     """With config.toml as it is: PostgreSQL in WebAssembly."""
     lite.require_node()
