@@ -3,7 +3,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/bin/uv)
 INSTALL = $(UV) pip install --quiet --python $(PY) --require-hashes -r
-ROOMS := eventlog feed indicators market replicator service
+UV_VERSION := 0.13.8
 ARGS ?=
 
 .PHONY: run test test-long lint lock bench profile vendor clean
@@ -24,11 +24,14 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/sqlfluff lint --disable-progress-bar supabase
 
-$(VENV)/bin/python:
-	@python3 -m venv $(VENV) || { echo "python3 with the venv module is needed (Debian: apt install python3-venv)" >&2; exit 2; }
-	@command -v uv >/dev/null 2>&1 || $(PY) -m pip install --quiet --disable-pip-version-check uv
+# The stamp comes last, so that an interrupted set-up is done again.
+$(VENV)/.made:
+	@if command -v uv >/dev/null 2>&1; then uv venv --quiet --clear --python python3 $(VENV); \
+	else python3 -m venv --clear $(VENV) && $(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); fi \
+	|| { echo "python3 (3.11 or newer) with its venv module is needed; on Debian: apt install python3-venv" >&2; exit 2; }
+	@touch $@
 
-$(VENV)/.demo: locks/demo.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/.demo: locks/demo.lock pyproject.toml | $(VENV)/.made
 	@$(INSTALL) locks/demo.lock
 	@$(UV) pip install --quiet --python $(PY) --no-deps -e .
 	@touch $@
@@ -45,7 +48,7 @@ tests/node_modules/.installed: tests/package-lock.json
 	@if command -v npm >/dev/null 2>&1; then npm --prefix tests ci --silent --no-audit --no-fund && touch $@; \
 	else echo "npm not found: tests against @supabase/lite will be skipped" >&2; fi
 
-lock: $(VENV)/bin/python
+lock: $(VENV)/.made
 	$(UV) pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 pyproject.toml -o locks/service.lock
 	$(UV) pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 pyproject.toml --extra demo -c locks/service.lock -o locks/demo.lock
 	$(UV) pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 pyproject.toml --all-extras --group dev -c locks/demo.lock -o locks/dev.lock
