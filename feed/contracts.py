@@ -29,18 +29,28 @@ class Contracts:
         near = (symbol for chain in self._chains.values() for symbol in chain.chosen)
         return list(dict.fromkeys([*self._symbols, *near]))
 
+    def roll(self, now_us: int) -> None:
+        """Forget the chains of another ET day: their contracts have expired."""
+        today = calendar.trading_day(now_us)
+        if today != self._day:
+            self._day, self._chains, self.are_subscribed = today, {}, False
+
     async def update(self, client: Client, intake: Intake, now_us: int) -> list[str]:
         """Ask for chains that are missing this ET day, follow the money, and return what is new.
 
         Raises a ConnectionEndedError or ValueError when a chain cannot be had; ask again later.
         """
-        today = calendar.trading_day(now_us)
-        if today != self._day:
-            self._day, self._chains, self.are_subscribed = today, {}, False
+        self.roll(now_us)
         added: list[str] = []
         for ticker in self._tickers:
-            if ticker not in self._chains:
-                answer = await client.option_chain(ticker, today, today + timedelta(days=MAX_DAYS_TO_EXPIRY))
-                self._chains[ticker] = parse_chain(answer, today)
-            added += self._chains[ticker].follow(intake.equity(ticker).price, self._strikes)
+            chain = self._chains.get(ticker)
+            # A chain brings a price of its own; the last tick may be from yesterday.
+            price = None if chain is None else intake.equity(ticker).price
+            if chain is None:
+                chain = self._chains[ticker] = await self._fetch(client, ticker, calendar.trading_day(now_us))
+            added += chain.follow(price, self._strikes)
         return added
+
+    async def _fetch(self, client: Client, ticker: str, today: date) -> Chain:
+        answer = await client.option_chain(ticker, today, today + timedelta(days=MAX_DAYS_TO_EXPIRY))
+        return parse_chain(answer, today)

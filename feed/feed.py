@@ -139,6 +139,7 @@ class Feed:
 
     async def _stream_from(self, client: Client, stop: asyncio.Event) -> None:
         self._contracts.are_subscribed = False
+        self._contracts.roll(self._clock.now_us())
         connection = Connection(
             client, self._options, self._contracts, self._intake, self._appender, self.status, self._clock, self._tap
         )

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from eventlog.clock import ManualClock
 from feed.chain import Chain, parse_chain
+from feed.contracts import Contracts
 from feed.exchange import RandomMarket
 from feed.exchange.protocol import OPTIONS, Fields
-from tests.feed.harness import StillMarket, exchanging, feeding
+from tests.feed.harness import TRADE_MS, StillMarket, exchanging, feeding
 
 TODAY = date(2025, 11, 20)
 
@@ -68,16 +70,16 @@ def test_a_chain_is_a_value() -> None:
 
 
 class OptionMarket(StillMarket):
-    """QQQ at 100 with a chain that expires far ahead, whatever the day of the test."""
+    """QQQ at 100 with a chain that expires on the day of the test."""
 
     def chains(self) -> dict[str, Any]:
-        return {"QQQ": answer(date.today().isoformat(), date.fromordinal(date.today().toordinal() + 1).isoformat())}  # noqa: DTZ011
+        return {"QQQ": answer("2025-11-20", "2025-11-21", price=100.0)}
 
 
 async def test_contracts_are_subscribed_followed_and_restored() -> None:
     async with (
         exchanging(OptionMarket("QQQ")) as exchange,
-        feeding(exchange, options_0dte=True, options_strikes=1) as bench,
+        feeding(exchange, clock=ManualClock(TRADE_MS * 1000), options_0dte=True, options_strikes=1) as bench,
     ):
         streams = exchange.streamers
         await bench.until(lambda: streams and strikes(list(streams[0].keys_of(OPTIONS))) == [99, 100])
@@ -129,3 +131,14 @@ async def test_the_random_market_has_a_chain() -> None:
         ticks = await bench.stored("equity_tick", 5)
         assert len(ticks) >= 5
     assert {quote.option_type for quote in quotes} == {"CALL", "PUT"}
+
+
+async def test_another_day_forgets_the_contracts_of_yesterday() -> None:
+    contracts = Contracts(("QQQ",), ("GOOG  240517C00070000",), with_chains=True, strikes=1)
+    contracts.roll(1_763_650_000_000_000)
+    contracts._chains["QQQ"] = parse_chain(answer("2025-11-20"), TODAY)
+    contracts._chains["QQQ"].follow(None, 1)
+    contracts.roll(1_763_650_000_000_000 + 3_600_000_000)
+    assert len(contracts.chosen()) == 5
+    contracts.roll(1_763_650_000_000_000 + 86_400_000_000)
+    assert contracts.chosen() == ["GOOG  240517C00070000"]

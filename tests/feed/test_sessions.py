@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eventlog.clock import ManualClock
+from eventlog.events import Event, FeedGap, ServiceStarted
+from eventlog.memory import MemoryLog
 from feed.exchange.protocol import EQUITIES, EquityField
 from tests.feed.harness import Bench, StillMarket, exchanging, feeding
 
@@ -166,3 +168,16 @@ async def test_a_halted_ticker_may_be_silent() -> None:
         await bench.until(lambda: bench.feed.status.counters.frames > frames + 30)
         assert bench.feed.status.suspicious_tickers == []
         assert bench.feed.status.reconnects == 0
+
+
+async def test_the_hole_of_a_kill_is_filled_with_bars_too() -> None:
+    clock = ManualClock(us("15:10:00"))
+    log = MemoryLog(clock)
+    started = Event("", us("15:05:30"), ServiceStarted(version="1", pid=1))
+    gap = FeedGap(from_us=us("15:02:10"), to_us=us("15:05:30"), reason="no stop on record before this start")
+    await log.append([started, Event("", gap.from_us, gap)])
+    async with exchanging(StillMarket("QQQ")) as exchange:
+        exchange.rest.bars["QQQ"] = [bar(f"15:{minute:02d}:00") for minute in range(10)]
+        async with feeding(exchange, session="regular", clock=clock, log=log) as bench:
+            bars = await bench.stored("bar_backfill", 4)
+    assert [stored.ts_us for stored in bars] == [us(f"15:0{minute}:00") for minute in range(2, 6)]
