@@ -17,10 +17,8 @@ begin
 end;
 $$;
 
--- The materialized view reads equity_data.price and so forbids the change: it is taken away and put back as it was.
+-- The materialized view reads equity_data.price and so forbids the change. The next migration makes it again.
 do $$
-declare
-    definition text := pg_get_viewdef('public.equity_data_stats'::regclass);
 begin
     if exists (
         select from pg_catalog.pg_attribute
@@ -28,15 +26,13 @@ begin
             attrelid = 'public.equity_data'::regclass and attname = 'price'
             and format_type(atttypid, atttypmod) <> 'numeric(14,4)'
     ) then
-        drop materialized view public.equity_data_stats;
-        perform pg_temp.retype('equity_data', 'price', 'numeric(14,4)');
-        execute 'create materialized view public.equity_data_stats as ' || definition;
-        create unique index equity_data_stats_key on public.equity_data_stats (ticker, trading_day);
+        drop materialized view if exists public.equity_data_stats;
     end if;
 end;
 $$;
 
-select pg_temp.retype('equity_data', 'volume', 'bigint');
+select pg_temp.retype('equity_data', columns.name, columns.wanted)
+from (values ('price', 'numeric(14,4)'), ('volume', 'bigint')) as columns (name, wanted);
 
 select pg_temp.retype('indicators', columns.name, 'double precision')
 from unnest(array['sma9', 'vwap']) as columns (name);

@@ -3,6 +3,26 @@
 
 grant usage on schema public to anon, authenticated, service_role;
 
+-- Also for tables an earlier form of the first migrations made without them.
+do $$
+declare
+    name text;
+begin
+    foreach name in array array['equity_data', 'indicators', 'option_prices', 'streaming_metrics', 'stream_gaps'] loop
+        execute format('alter table public.%I enable row level security', name);
+        execute format('drop policy if exists "Service role can do everything" on public.%I', name);
+        execute format(
+            'create policy "Service role can do everything" on public.%I for all to service_role '
+            'using (true) with check (true)', name
+        );
+        execute format('drop policy if exists "Everybody can read" on public.%I', name);
+        execute format(
+            'create policy "Everybody can read" on public.%I for select to anon, authenticated using (true)', name
+        );
+    end loop;
+end;
+$$;
+
 revoke all on table
 public.equity_data, public.indicators, public.option_prices, public.streaming_metrics, public.stream_gaps,
 public.equity_data_stats, public.bars_1m

@@ -112,6 +112,35 @@ async def test_nobody_but_the_service_role_writes_to_original_tables(original_da
             )
 
 
+async def test_a_project_whose_history_names_the_first_three_in_an_earlier_form(
+    original_database: str, database: str
+) -> None:
+    await run(original_database, ORIGINAL.with_name("original_optimizations.sql"))
+
+    assert await migrate.apply(original_database) == [file.stem for file in FILES[3:]]
+
+    await run(original_database, *FILES)
+    found = set(await shape(original_database))
+    expected = await shape(database)
+    assert {row for row in expected if row[0] in ("column", "policy", "function")} <= found
+    async with postgres.connected(original_database) as connection:
+        metrics = await connection.fetch("select ticker, records_processed, processing_time_ms from streaming_metrics")
+        assert [tuple(row) for row in metrics] == [("QQQ", 2, 4)]
+        await connection.execute("set role service_role")
+        for table in ("equity_data", "indicators", "option_prices", "streaming_metrics", "stream_gaps"):
+            key = "ticker, timestamp" + (
+                ", option_type, strike_price, expiration_date" if table == "option_prices" else ""
+            )
+            await connection.execute(
+                f"insert into {table} select * from {table} where false on conflict ({key}) do nothing"
+            )
+        await connection.execute("select refresh_equity_stats()")
+        await connection.execute("set role anon")
+        assert await connection.fetchval("select count(*) from equity_data_stats where trading_day = '2025-10-14'") == 1
+        assert await connection.fetchval("select count(*) from option_prices") == 1
+        assert await connection.fetchval("select records_last_hour from get_streaming_health('QQQ')") == 0
+
+
 async def test_psql_gives_the_same_database(empty_database: str, database: str) -> None:
     files = [argument for file in (SUPABASE / "roles.sql", *FILES) for argument in ("--file", str(file))]
     command = [embedded.binaries() / "psql", empty_database, "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", *files]
