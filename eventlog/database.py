@@ -106,8 +106,9 @@ def _sync_directory(directory: Path) -> None:
 
 def configure_writer(connection: sqlite3.Connection, synchronous: str) -> None:
     """The settings of every writing connection; `synchronous` is FULL or NORMAL."""
-    # Takes effect in a new file only: lets pruned pages be given back to the disk in small steps.
-    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    if not connection.execute("PRAGMA page_count").fetchone()[0]:
+        # Possible in a new file only: lets pruned pages be given back to the disk in small steps.
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     # The switch to WAL still uses a rollback journal. With less than EXTRA its deletion could be undone by a power cut,
     # and it would then roll a log back that has long gone on.
     connection.execute("PRAGMA synchronous=EXTRA")

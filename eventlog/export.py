@@ -22,6 +22,7 @@ MANIFEST = "_ticktape.json"
 _PAGE_EVENTS = 5_000
 _MOST_OPEN_FILES = 128
 _PARTIAL = ".partial"
+_NO_END_US = 2**62
 
 Partition = tuple[str, str]
 """Day and ticker."""
@@ -34,7 +35,7 @@ class Selection:
     kinds: Collection[str] = ()
     tickers: Collection[str] = ()
     since_us: int = 0
-    until_us: int = 2**62
+    until_us: int = _NO_END_US
 
     def takes(self, event: StoredEvent) -> bool:
         return (
@@ -45,7 +46,7 @@ class Selection:
 
     @property
     def is_everything(self) -> bool:
-        return self == Selection()
+        return not self.kinds and not self.tickers and self.since_us == 0 and self.until_us == _NO_END_US
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ class InstanceLock:
         """Give the lock back; harmless when it is not held."""
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
+            # Closing would not do: a process that was just started may hold a copy of the descriptor for a moment.
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
             self._descriptor = None
 

@@ -206,6 +206,8 @@ async def _refuse_foreign(path: Path) -> None:
         return
     looked_at = await database.open_reader(path)
     try:
-        await looked_at.run(schema.check)
+        # A kill while the file was made leaves a journal that only a writer can roll back; it looks again then.
+        with contextlib.suppress(sqlite3.OperationalError):
+            await looked_at.run(schema.check)
     finally:
         await looked_at.close()

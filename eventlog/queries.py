@@ -153,7 +153,7 @@ def _other_kinds(connection: sqlite3.Connection, ticker: str) -> list[str]:
         ).fetchone()
         if row is None:
             return kinds
-        kinds.append(_text(row[0]))
+        kinds.append(text(row[0]))
 
 
 def tickers(connection: sqlite3.Connection) -> list[str]:
@@ -166,7 +166,7 @@ def tickers(connection: sqlite3.Connection) -> list[str]:
         ).fetchone()
         if row is None:
             return found
-        found.append(_text(row[0]))
+        found.append(text(row[0]))
 
 
 def last_tick_times(connection: sqlite3.Connection) -> dict[str, int]:
@@ -175,5 +175,6 @@ def last_tick_times(connection: sqlite3.Connection) -> dict[str, int]:
     return {ticker: int(connection.execute(select, (ticker,)).fetchone()[0]) for ticker in tickers(connection)}
 
 
-def _text(value: str | bytes) -> str:
+def text(value: str | bytes) -> str:
+    """TEXT as str, whatever the connection's text_factory."""
     return value.decode() if isinstance(value, bytes) else value

@@ -2,8 +2,6 @@
 
 import sqlite3
 
-from loguru import logger
-
 from eventlog import codec, queries, schema, store
 from eventlog.errors import DamagedLogError, LostEventsError
 from eventlog.head_mark import HeadMark
@@ -33,7 +31,6 @@ def prepare(connection: sqlite3.Connection, mark: HeadMark) -> Intake:
         raise LostEventsError(head, marked)
     mark.write(head)
     store.checkpoint(connection)
-    logger.debug("log opened: head {}, SQLite {}", head, sqlite3.sqlite_version)
     return Intake(head + 1, queries.last_tick_times(connection))
 
 

@@ -4,6 +4,8 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from eventlog import queries
+
 _MINUTE_US = 60_000_000
 
 
@@ -36,7 +38,7 @@ class LogStats:
 
 
 def collect(connection: sqlite3.Connection, path: Path, now_us: int, today_us: tuple[int, int]) -> LogStats:
-    """Figures of the log behind `connection` (text as str). `today_us` is the start and end of the day of its gaps."""
+    """Figures of the log behind `connection`. `today_us` is the start and end of the day of its gaps."""
     kinds = _kinds(connection)
     events = sum(kind.events for kind in kinds)
     head = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'").fetchone()[0]
@@ -66,9 +68,13 @@ def _kinds(connection: sqlite3.Connection) -> list[KindStats]:
         " WHERE kind <> 'equity_tick' GROUP BY ticker, kind"
     ).fetchall()
     return [
-        KindStats(kind, ticker, count, first, last, count / max((last - first) / _MINUTE_US, 1.0))
+        KindStats(queries.text(kind), queries.text(ticker), count, first, last, _rate(count, last - first))
         for kind, ticker, count, first, last in rows
     ]
+
+
+def _rate(events: int, span_us: int) -> float:
+    return events / max(span_us / _MINUTE_US, 1.0)
 
 
 def _recorded_since(connection: sqlite3.Connection, since_us: int) -> int:

@@ -26,7 +26,8 @@ def test_the_second_instance_is_told_who_is_first(tmp_path: Path) -> None:
         assert f"is in use by pid {first.pid} since 20" in second.lines[-1]
         first.kill()
         first.wait()
-        InstanceLock(tmp_path).acquire()
+        with InstanceLock(tmp_path):
+            pass
 
 
 def test_the_lock_is_held_once_and_given_back(tmp_path: Path) -> None:
@@ -42,8 +43,11 @@ def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
     lock.acquire()
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
     lock.release()
-    InstanceLock(tmp_path).acquire()
-    child.communicate(b"\n")
+    try:
+        with InstanceLock(tmp_path):
+            pass
+    finally:
+        child.communicate(b"\n")
 
 
 async def test_a_second_writer_in_one_process_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,157 @@
+"""`ticktape log ...` as a person or a script runs it."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventlog.clock import ManualClock
+from eventlog.events import Event
+from eventlog.log import open_log
+from service import cli
+from tests.eventlog.ticks import NOW_US, ticks
+
+TAPE = Path(__file__).parents[1] / "data" / "aapl_2012-06-21_open.csv"
+
+
+class Shell:
+    """Runs commands on one data directory."""
+
+    def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.directory = directory
+        self._capsys = capsys
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, stdout, stderr."""
+        with pytest.raises(SystemExit) as caught:
+            cli.main(["log", *arguments, "--data-dir", str(self.directory)])
+        code = caught.value.code
+        output = self._capsys.readouterr()
+        return code if isinstance(code, int) else 0, output.out, output.err
+
+    def json(self, *arguments: str) -> Any:
+        code, output, errors = self.run(*arguments, "--json")
+        assert code == 0, errors
+        return json.loads(output)
+
+
+@pytest.fixture
+def empty(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.setenv("DESTINATION", "none")
+    monkeypatch.chdir(tmp_path)
+    return Shell(tmp_path / "data", capsys)
+
+
+@pytest.fixture
+def shell(empty: Shell) -> Shell:
+    """A log that holds the tape."""
+    assert empty.json("import", str(TAPE), "--ticker", "AAPL") == {"events": 159, "skipped": 0}
+    return empty
+
+
+def test_stats(shell: Shell) -> None:
+    stats = shell.json("stats")
+    (kind,) = stats["kinds"]
+    assert (kind["kind"], kind["ticker"], kind["events"]) == ("equity_tick", "AAPL", 159)
+    assert (stats["head"], stats["gaps_today"]) == (159, 0)
+    code, output, _ = shell.run("stats")
+    assert code == 0
+    assert "equity_tick" in output
+    assert "0 gaps today" in output
+
+
+def test_tail_and_show(shell: Shell) -> None:
+    _, output, _ = shell.run("tail", "-n", "2")
+    assert [line.split()[0] for line in output.splitlines()] == ["158", "159"]
+    _, output, _ = shell.run(
+        "show", "--ticker", "AAPL", "--since", "2012-06-21", "--until", "2012-06-21T13:30:01", "--json"
+    )
+    shown = [json.loads(line) for line in output.splitlines()]
+    assert [event["seq"] for event in shown] == list(range(1, 29))
+    assert shown[0]["time"] == "2012-06-21T13:30:00.275016Z"
+    assert shown[0]["payload"] == {"price": 585.74, "size": 40, "volume": 40, "total_volume": 40}
+    _, output, _ = shell.run("show", "--ticker", "AAPL", "--since", "2012-06-21", "--kind", "equity_quote")
+    assert output == ""
+
+
+def test_verify(shell: Shell) -> None:
+    assert shell.json("verify")["sound"] is True
+    path = shell.directory / "events.db"
+    path.write_bytes(path.read_bytes().replace(b'"price":585.74,"size":40,', b'"price":585.74,"size":41,'))
+    code, output, _ = shell.run("verify")
+    assert code == 5
+    assert output.splitlines()[0].startswith("event 1 is corrupt")
+
+
+def test_export_import_prune(shell: Shell, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert shell.json("export", str(out), "--format", "csv") == {"events": 159, "files": 1, "through_seq": 159}
+    assert shell.json("import", str(out)) == {"events": 0, "skipped": 159}
+    pruned = shell.json("prune", "--keep-days", "1", "--exported", str(out))
+    assert (pruned["events"], pruned["held_by"]) == (0, None)
+
+
+def test_prune_stops_at_what_is_not_folded(empty: Shell) -> None:
+    async def record_long_ago() -> None:
+        month_us = 30 * 86_400_000_000
+        log = await open_log(empty.directory, ManualClock(NOW_US - month_us))
+        await log.append([Event(event.ticker, event.ts_us - month_us, event.payload) for event in ticks(10)])
+        await log.close()
+
+    asyncio.run(record_long_ago())
+    pruned = empty.json("prune", "--keep-days", "1")
+    assert (pruned["events"], pruned["held_by"]) == (0, "the indicators")
+    assert empty.json("verify")["events"] == 10
+
+
+def test_backup_and_restore(shell: Shell, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    assert shell.json("backup", str(copy))["last_seq"] == 159
+    (shell.directory / "events.db").write_bytes(b"ruined" * 5000)
+    code, _, errors = shell.run("tail")
+    assert code == 5
+    assert "restore a backup" in errors
+    assert shell.json("restore", str(copy))["sound"] is True
+    assert shell.json("verify")["events"] == 160
+
+
+def test_accept_loss(shell: Shell) -> None:
+    (shell.directory / "events.head").write_text("00000000000000000200\n")
+    code, _, errors = shell.run("import", str(TAPE), "--ticker", "AAPL")
+    assert code == 5
+    assert "events.db ends at 159 but 200 were acknowledged" in errors
+    assert shell.json("accept-loss") == {"after_seq": 159, "through_seq": 200}
+    assert shell.json("import", str(TAPE), "--ticker", "AAPL") == {"events": 0, "skipped": 159}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["import", "/nowhere"], "no such file or folder"),
+        (["import", str(TAPE)], "name its ticker"),
+        (["import", str(TAPE), "--ticker", "T" * 40], "ticker="),
+        (["export", "out", "--format", "xml"], "parquet or csv"),
+        (["show", "--ticker", "AAPL", "--since", "yesterday"], "is not a time"),
+        (["restore", "/nowhere"], "no such backup"),
+        (["accept-loss"], "nothing is lost"),
+        (["prune", "--keep-days", "0"], "keep-days"),
+        (["prune", "--keep-days", "1", "--exported", "/nowhere"], "is not an export"),
+        (["tail", "-n", "-1"], "-n"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(shell: Shell, arguments: list[str], message: str) -> None:
+    before = (shell.directory / "events.db").read_bytes()
+    code, output, errors = shell.run(*arguments)
+    assert (code, output) == (2, "")
+    assert message in errors
+    assert len(errors.splitlines()) == 1, errors
+    assert (shell.directory / "events.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["stats", "tail", "verify", "accept-loss"])
+def test_without_a_log(empty: Shell, command: str) -> None:
+    code, _, errors = empty.run(command)
+    assert code == 2
+    assert "there is no log in" in errors
