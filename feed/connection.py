@@ -52,7 +52,7 @@ class Connection:
         self._inbox: deque[tuple[Callable[[dict[str, Any], int], list[Any]], dict[str, Any]]] = deque()
         self._notices: deque[dict[str, Any]] = deque()
         self._pulses = Pulses()
-        self._last_frame_at = self._loop.time()
+        self._silent_seconds = 0.0
         self._healthy_us = 0
         self._resubscribed_at: float | None = None
         self._stream: Stream = client.stream(
@@ -80,7 +80,6 @@ class Connection:
             if symbols := self._contracts.chosen():
                 self._status.refused_tickers += await self._subscribe(self._stream.subscribe_options, symbols)
                 self._contracts.are_subscribed = True
-        self._last_frame_at = self._loop.time()
 
     @contextlib.asynccontextmanager
     async def _in_time(self, what: str) -> AsyncIterator[None]:
@@ -145,7 +144,8 @@ class Connection:
 
     def _take_frame(self) -> None:
         received_us = self._clock.now_us()
-        now = self._last_frame_at = self._loop.time()
+        now = self._loop.time()
+        self._silent_seconds = 0.0
         self._status.last_frame_us = received_us
         self._intake.counters.frames += 1
         while self._inbox:
@@ -170,17 +170,20 @@ class Connection:
 
     async def _guard(self) -> None:
         """The watchdog: a half-open socket never fails by itself, and a stream may live while a ticker has died."""
-        interval = min(
-            self._watch.poll_seconds, self._watch.dead_after_seconds / 4, self._watch.stale_after_seconds / 4
-        )
+        watch = self._watch
+        interval = min(watch.poll_seconds, watch.dead_after_seconds / 4, watch.stale_after_seconds / 4)
+        before = self._loop.time()
         while True:
             await asyncio.sleep(interval)
             now = self._loop.time()
+            # A process that stood still must not take its own silence for the peer's: frames may wait in the socket.
+            self._silent_seconds += min(now - before, 2 * interval)
+            before = now
             if self._appender.is_full:
-                # The socket is not read on purpose: this silence is our own.
-                self._last_frame_at = now
-            if now - self._last_frame_at >= self._watch.dead_after_seconds:
-                raise errors.SilentStreamError(f"no frame for {self._watch.dead_after_seconds:g} s")
+                # The socket is not read on purpose.
+                self._silent_seconds = 0.0
+            if self._silent_seconds >= watch.dead_after_seconds:
+                raise errors.SilentStreamError(f"no frame for {watch.dead_after_seconds:g} s")
             self._look_for_silent_tickers()
             await self._look_for_stale_tickers(now)
 

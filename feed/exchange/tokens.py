@@ -10,12 +10,13 @@ ACCESS_SECONDS = 1800
 
 
 class Tokens:
-    """Which tokens are accepted. Until `is_strict` is set, every access token is."""
+    """Which tokens are accepted: every one, until some were made to expire."""
 
     def __init__(self) -> None:
         self.is_strict = False
         self.access_tokens: set[str] = set()
         self.refresh_tokens: set[str] = set()
+        self._refresh_is_strict = False
         self.codes: set[str] = set()
         self.refreshes = 0
         self.failing_with: int | None = None
@@ -39,6 +40,7 @@ class Tokens:
     def expire_refresh(self) -> None:
         """Every token is refused from now on: a person must log in."""
         self.expire_access()
+        self._refresh_is_strict = True
         self.refresh_tokens.clear()
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -50,7 +52,8 @@ class Tokens:
             self.codes.discard(str(form.get("code")))
             return web.json_response(self.issue())
         refresh_token = str(form.get("refresh_token"))
-        if form.get("grant_type") == "refresh_token" and (not self.is_strict or refresh_token in self.refresh_tokens):
+        known = not self._refresh_is_strict or refresh_token in self.refresh_tokens
+        if form.get("grant_type") == "refresh_token" and known:
             self.refreshes += 1
             access_token = f"access-{secrets.token_hex(8)}"
             self.access_tokens.add(access_token)
