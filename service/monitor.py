@@ -43,13 +43,14 @@ class Monitor:
         self._courier.start()
         try:
             while not stop.is_set():
-                await self._look_safely()
+                await self.look_safely()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), pause)
         finally:
             await self._courier.close(CLOSE_TIMEOUT_SECONDS)
 
-    async def _look_safely(self) -> None:
+    async def look_safely(self) -> None:
+        """One look; an error in it is logged, and that is all."""
         try:
             await self.look()
         except Exception:
