@@ -117,7 +117,7 @@ async def test_a_half_made_cluster_is_made_again(data_dir: Path) -> None:
     assert await count(embedded.start(data_dir).dsn) == 1
 
 
-@pytest.mark.parametrize("name", ["a" * 120, "with space", "it's", "größe", "a$b"])
+@pytest.mark.parametrize("name", ["a" * 120, "größe a$b", "it's"])
 async def test_any_directory_will_do(tmp_path: Path, name: str) -> None:
     server = embedded.start(tmp_path / name)
     try:

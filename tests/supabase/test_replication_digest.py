@@ -5,9 +5,13 @@ import hashlib
 import struct
 from typing import Any
 
+import hypothesis
+import pydantic
 import pytest
 import supabase
+from hypothesis import strategies as st
 
+from replicator import digests, postgres_sink, rows, tables
 from tests.servers import postgres
 from tests.servers.lite import Lite
 
@@ -91,6 +95,49 @@ async def test_gaps_and_metrics(database: str) -> None:
 
     assert await digest(database, "stream_gaps") == [("*", HOUR, 1, md5(f"*|{micros(HOUR)}|{micros(at(9))}|réseau"))]
     assert await digest(database, "streaming_metrics") == [("QQQ", HOUR, 1, md5(f"QQQ|{micros(HOUR)}|3|-|4|0|ok"))]
+
+
+PRICES = st.decimals(-9_999_999_999, 9_999_999_999, places=4).map(float)
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+OPTION = st.builds(
+    rows.OptionRow,
+    ticker=st.just("QQQ"),
+    timestamp=st.integers(0, 50).map(at),
+    option_type=st.sampled_from(["CALL", "PUT"]),
+    strike_price=PRICES,
+    expiration_date=st.dates(datetime.date(1, 1, 1)),
+    last_price=st.none() | PRICES,
+    bid=st.none() | PRICES,
+    ask=st.none() | PRICES,
+    volume=st.none() | st.integers(-(2**63), 2**63 - 1),
+    open_interest=st.none() | st.integers(0, 2**63 - 1),
+    delta=st.none() | FLOATS,
+    gamma=st.none() | FLOATS,
+    theta=st.none() | FLOATS,
+    vega=st.none() | FLOATS,
+    implied_volatility=st.none() | FLOATS,
+    option_symbol=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=50),
+)
+
+
+@hypothesis.given(st.lists(OPTION, min_size=1, max_size=12, unique_by=tables.OPTION_PRICES.key_of))
+@hypothesis.settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=60,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+async def test_any_row_has_the_digest_the_recorder_computes(database: str, options: list[rows.OptionRow]) -> None:
+    line = digests.line_maker(tables.OPTION_PRICES)
+    expected = md5(*map(line, digests.in_key_order(tables.OPTION_PRICES, options)))
+    async with postgres.connected(database) as connection:
+        await connection.execute("truncate option_prices")
+    sink = postgres_sink.PostgresSink(pydantic.SecretStr(database))
+    await sink.upsert(tables.OPTION_PRICES, options, merge=False)
+    await sink.close()
+
+    assert await digest(database, "option_prices") == [("QQQ", HOUR, len(options), expected)]
 
 
 async def test_through_postgrest(lite: Lite, service: supabase.AsyncClient) -> None:
