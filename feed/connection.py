@@ -15,15 +15,12 @@ from feed.appender import Appender
 from feed.contracts import Contracts
 from feed.intake import Intake
 from feed.options import Options
-from feed.pulse import Pulses
 from feed.schwab import Client, Stream, Tap
 from feed.status import Status
-from market import calendar
-from market.calendar import SessionKind
+from feed.watchdog import Watchdog
 
 SYMBOL_LIMIT = 19
 MAX_GARBAGE_IN_A_ROW = 20
-SILENT_TICKER_SECONDS = 15.0
 
 
 class Connection:
@@ -51,10 +48,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[tuple[Callable[[dict[str, Any], int], list[Any]], dict[str, Any]]] = deque()
         self._notices: deque[dict[str, Any]] = deque()
-        self._pulses = Pulses()
-        self._silent_seconds = 0.0
-        self._healthy_us = 0
-        self._resubscribed_at: float | None = None
+        self._watchdog = Watchdog(options, intake, status, clock)
         self._stream: Stream = client.stream(
             lambda message: self._inbox.append((intake.take_equities, message)),
             lambda message: self._inbox.append((intake.take_options, message)),
@@ -66,7 +60,7 @@ class Connection:
         """Log in, subscribe, call `on_healthy`, then stream."""
         try:
             await self._open()
-            self._healthy_us = self._clock.now_us()
+            self._watchdog.subscribed(self._loop.time())
             await on_healthy()
             await self._until_first_end(self._read(), self._guard(), self._follow_options(), _wait(until))
         finally:
@@ -145,7 +139,7 @@ class Connection:
     def _take_frame(self) -> None:
         received_us = self._clock.now_us()
         now = self._loop.time()
-        self._silent_seconds = 0.0
+        self._watchdog.frame()
         self._status.last_frame_us = received_us
         self._intake.counters.frames += 1
         while self._inbox:
@@ -158,7 +152,7 @@ class Connection:
             self._appender.add(events)
             for event in events:
                 if type(event.payload) is EquityTick:
-                    self._pulses.beat(event.ticker, now)
+                    self._watchdog.tick(event.ticker, now)
         while self._notices:
             _heed(self._notices.popleft())
 
@@ -169,59 +163,12 @@ class Connection:
             raise errors.ProtocolError(f"{in_a_row} unreadable frames in a row")
 
     async def _guard(self) -> None:
-        """The watchdog: a half-open socket never fails by itself, and a stream may live while a ticker has died."""
-        watch = self._watch
-        interval = min(watch.poll_seconds, watch.dead_after_seconds / 4, watch.stale_after_seconds / 4)
-        before = self._loop.time()
         while True:
-            await asyncio.sleep(interval)
-            now = self._loop.time()
-            # A process that stood still must not take its own silence for the peer's: frames may wait in the socket.
-            self._silent_seconds += min(now - before, 2 * interval)
-            before = now
-            if self._appender.is_full:
-                # The socket is not read on purpose.
-                self._silent_seconds = 0.0
-            if self._silent_seconds >= watch.dead_after_seconds:
-                raise errors.SilentStreamError(f"no frame for {watch.dead_after_seconds:g} s")
-            self._look_for_silent_tickers()
-            await self._look_for_stale_tickers(now)
-
-    def _look_for_silent_tickers(self) -> None:
-        if self._clock.now_us() - self._healthy_us < SILENT_TICKER_SECONDS * 1_000_000:
-            return
-        silent = [ticker for ticker in self._options.tickers if not self._intake.equity(ticker).has_data]
-        if silent != self._status.silent_tickers:
-            self._status.silent_tickers = silent
-            if silent:
-                logger.bind(event="feed.silent_tickers", tickers=silent).warning(
-                    "Schwab has sent nothing for {}: is the symbol right?", ", ".join(silent)
-                )
-
-    async def _look_for_stale_tickers(self, now: float) -> None:
-        """Warn and subscribe anew; when that did not help in the same time again, reconnect."""
-        stale = self._stale_tickers(now)
-        self._status.suspicious_tickers = stale
-        if not stale:
-            self._resubscribed_at = None
-        elif self._resubscribed_at is None:
-            self._resubscribed_at = now
-            logger.bind(event="feed.stale", tickers=stale).warning(
-                "no tick of {} for {:g} s in the session: subscribing anew",
-                ", ".join(stale),
-                self._watch.stale_after_seconds,
-            )
-            async with self._in_time("subscribing anew"):
-                await self._subscribe(self._stream.subscribe_equities, self._options.tickers)
-        elif now - self._resubscribed_at >= self._watch.stale_after_seconds:
-            raise errors.StaleTickerError(f"no tick of {', '.join(stale)} although subscribed anew")
-
-    def _stale_tickers(self, now: float) -> list[str]:
-        kind: SessionKind = "extended" if self._options.session == "extended" else "regular"
-        if calendar.session_at(self._clock.now_us(), kind) is None:
-            return []
-        stale = self._pulses.stale(now, self._watch.stale_after_seconds)
-        return [ticker for ticker in stale if self._intake.equity(ticker).is_trading]
+            await asyncio.sleep(self._watchdog.interval_seconds)
+            # While the log is behind, the socket is not read on purpose.
+            if self._watchdog.look(self._loop.time(), is_reading=not self._appender.is_full):
+                async with self._in_time("subscribing anew"):
+                    await self._subscribe(self._stream.subscribe_equities, self._options.tickers)
 
     async def _follow_options(self) -> None:
         """Choose contracts as the money moves. A failure costs options only, never the stream of equities."""

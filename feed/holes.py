@@ -72,7 +72,9 @@ class Holes:
         if self._open is None:
             return
         (from_us, because), self._open = self._open, None
-        for begin_us, end_us in self._hours.within_sessions(from_us, self._clock.now_us()):
+        # In order also after the clock was set back, so that the hole stays on record.
+        first_us, last_us = sorted((from_us, self._clock.now_us()))
+        for begin_us, end_us in self._hours.within_sessions(first_us, last_us):
             gap = FeedGap(from_us=begin_us, to_us=end_us, reason=because)
             self._appender.add([Event("", begin_us, gap)])
             self._to_fill.append((begin_us, end_us))

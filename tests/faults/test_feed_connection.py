@@ -177,7 +177,7 @@ async def test_a_frame_of_10_mb_is_read() -> None:
 
 
 async def test_an_unknown_symbol_is_pointed_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("feed.connection.SILENT_TICKER_SECONDS", 0.0)
+    monkeypatch.setattr("feed.watchdog.SILENT_TICKER_SECONDS", 0.0)
     async with exchanging(StillMarket("QQQ")) as exchange, feeding(exchange, "QQQ", "NOSUCH") as bench:
         await bench.stored("equity_tick", 1)
         await bench.until(lambda: bench.feed.status.silent_tickers == ["NOSUCH"])

@@ -105,6 +105,13 @@ def test_a_late_print_keeps_its_true_time_beside_an_increasing_key() -> None:
     assert event.payload.volume == 50
 
 
+def test_a_late_print_does_not_wind_the_clock_back() -> None:
+    intake = Intake()
+    take(intake, FULL)
+    take(intake, {"TOTAL_VOLUME": 1050, "TRADE_TIME_MILLIS": NOON_MS - 60_000})
+    assert take(intake, {"TOTAL_VOLUME": 1040, "TRADE_TIME_MILLIS": NOON_MS - 30_000}) == [], "old news"
+
+
 def test_a_time_in_the_future_is_marked_and_poisons_nothing() -> None:
     intake = Intake()
     take(intake, FULL)

@@ -79,6 +79,7 @@ def test_a_recording_that_was_cut_off_plays_up_to_there(tmp_path: Path) -> None:
         (gzip.compress(b'{"received_us":1}\n'), "line 1"),
         (gzip.compress(b""), "no frames"),
     ],
+    ids=["plain", "second", "first", "empty"],
 )
 def test_a_bad_recording_is_named_by_line(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "day.ndjson.gz"
