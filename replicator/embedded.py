@@ -87,7 +87,8 @@ def _starting(data_dir: Path) -> Iterator[None]:
 
 def _make_cluster(cluster: Path) -> None:
     """initdb beside the final place, then rename: a cluster is there in full or not at all."""
-    shutil.rmtree(cluster, ignore_errors=True)
+    if cluster.exists():
+        raise errors.EmbeddedPostgresError(f"{cluster} is there and holds no PostgreSQL cluster; move it away")
     unfinished = cluster.with_name("postgres.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)

@@ -85,9 +85,7 @@ def _sql() -> Traversable:
 async def apply(dsn: str) -> list[str]:
     """Apply what is pending, in order, and return the applied file names without `.sql`. Raises MigrationError."""
     async with _connected(dsn) as connection:
-        async with _exclusive(connection):
-            await connection.execute((_sql() / "roles.sql").read_text(encoding="utf-8"))
-            await connection.execute(_HISTORY)
+        await _prepare(connection)
         return [migration.label for migration in load() if await _apply_one(connection, migration)]
 
 
@@ -97,6 +95,18 @@ async def pending(dsn: str) -> list[str]:
         if await connection.fetchval("select to_regclass('supabase_migrations.schema_migrations')") is None:
             return [migration.label for migration in load()]
         return [migration.label for migration in load() if not await _is_applied(connection, migration)]
+
+
+async def _prepare(connection: Any) -> None:
+    try:
+        async with _exclusive(connection):
+            await connection.execute((_sql() / "roles.sql").read_text(encoding="utf-8"))
+            await connection.execute(_HISTORY)
+    except postgres.ServerError as error:
+        raise errors.MigrationError(
+            f"the roles or the history of migrations cannot be made ({error.sqlstate}): {error}; "
+            "connect as the database's owner, and where roles are missing let a superuser run supabase/roles.sql once"
+        ) from error
 
 
 async def _apply_one(connection: Any, migration: Migration) -> bool:

@@ -117,6 +117,16 @@ async def test_a_half_made_cluster_is_made_again(data_dir: Path) -> None:
     assert await count(embedded.start(data_dir).dsn) == 1
 
 
+def test_a_directory_of_somebody_else_is_left_alone(data_dir: Path) -> None:
+    (data_dir / "postgres").mkdir(parents=True)
+    (data_dir / "postgres" / "mine").write_text("kept")
+
+    with pytest.raises(errors.EmbeddedPostgresError, match="move it away"):
+        embedded.start(data_dir)
+
+    assert (data_dir / "postgres" / "mine").read_text() == "kept"
+
+
 @pytest.mark.parametrize("name", ["a" * 120, "größe a$b", "it's"])
 async def test_any_directory_will_do(tmp_path: Path, name: str) -> None:
     server = embedded.start(tmp_path / name)

@@ -123,3 +123,14 @@ async def test_a_wrong_address_is_told_without_the_password(dsn: str, message: s
         await migrate.pending(dsn)
     for part in ("top", "secret"):
         assert part not in str(told.value)
+
+
+async def test_a_user_without_rights_is_told_whom_to_connect_as(empty_database: str) -> None:
+    async with postgres.connected(empty_database) as connection:
+        await connection.execute("create role visitor login")
+    try:
+        with pytest.raises(errors.MigrationError, match=r"\(42501\).*connect as the database's owner"):
+            await migrate.apply(empty_database.replace("postgres@", "visitor@"))
+    finally:
+        async with postgres.connected(empty_database) as connection:
+            await connection.execute("drop role visitor")
