@@ -301,6 +301,5 @@ main() {
     esac
 }
 
-# bash reads stdin as it goes: nothing above runs before this line has arrived, and no command may eat the script.
-main "$@" </dev/null
-exit
+# bash reads stdin as it goes: nothing above runs before this line has arrived.
+main "$@"

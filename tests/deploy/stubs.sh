@@ -63,10 +63,11 @@ stub_ssh() {
     cd "$world/home" && STUB_HOST=box ROOT=$world/box UPLOAD=$world/home/upload bash -c "$*"
 }
 
-# scp -F CONFIG -q -p FILE... HOST:FOLDER
+# scp -F CONFIG -q -p FILE... HOST:FOLDER; the file `copied` tells the mode of each.
 stub_scp() {
     local target=${*: -1}
     [[ $1 == -F && $target == ticktape:* ]] || exit 99
+    stat --format '%a %n' "${@:5:$#-5}" >>"$world/copied"
     cp -p "${@:5:$#-5}" "$world/home/${target#*:}"
 }
 

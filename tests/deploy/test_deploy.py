@@ -50,6 +50,11 @@ def test_secrets_are_private_files_and_nothing_else(world: World, script: str) -
     assert [mode(file) for file in private] == [0o600] * 3
     assert [mode(file.parent) for file in private] == [0o700] * 3
     assert mode(world.home / "upload") == 0o700
+    copied = [line.split() for line in (world.folder / "copied").read_text().splitlines()]
+    assert {Path(name).name: mode for mode, name in copied if "ticktape" not in name and "release" not in name} == {
+        "env": "600",
+        "schwab_token.json": "600",
+    }
     assert list((world.home / "upload").iterdir()) == []
 
 
