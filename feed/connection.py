@@ -48,6 +48,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[tuple[Callable[[dict[str, Any], int], list[Any]], dict[str, Any]]] = deque()
         self._notices: deque[dict[str, Any]] = deque()
+        self._option_keys: list[str] = []
         self._watchdog = Watchdog(options, intake, status, clock)
         self._stream: Stream = client.stream(
             lambda message: self._inbox.append((intake.take_equities, message)),
@@ -71,9 +72,7 @@ class Connection:
         async with self._in_time("login and subscription"):
             await self._stream.login()
             self._status.refused_tickers = await self._subscribe(self._stream.subscribe_equities, self._options.tickers)
-            if symbols := self._contracts.chosen():
-                self._status.refused_tickers += await self._subscribe(self._stream.subscribe_options, symbols)
-                self._contracts.are_subscribed = True
+            await self._subscribe_options()
 
     @contextlib.asynccontextmanager
     async def _in_time(self, what: str) -> AsyncIterator[None]:
@@ -173,20 +172,27 @@ class Connection:
     async def _follow_options(self) -> None:
         """Choose contracts as the money moves. A failure costs options only, never the stream of equities."""
         while True:
+            pause_seconds = self._watch.poll_seconds
             try:
-                added = await self._contracts.update(self._client, self._intake, self._clock.now_us())
-                if added:
-                    await self._add_options(added)
+                await self._contracts.follow(self._client, self._intake, self._clock.now_us())
+                await self._subscribe_options()
             except (errors.ConnectionEndedError, ValueError) as error:
+                pause_seconds = self._watch.options_retry_seconds
                 logger.bind(event="feed.options").warning("no option contracts were added: {}", error)
-            await asyncio.sleep(self._watch.poll_seconds)
+            await asyncio.sleep(pause_seconds)
 
-    async def _add_options(self, added: list[str]) -> None:
-        if self._contracts.are_subscribed:
+    async def _subscribe_options(self) -> None:
+        """Bring the subscription to what is chosen: add what is new, start anew when something has expired."""
+        chosen = self._contracts.chosen()
+        known = dict.fromkeys(self._option_keys)
+        added = [symbol for symbol in chosen if symbol not in known]
+        if not added:
+            return
+        if known and known.keys() <= set(chosen):
             refused = await self._subscribe(self._stream.add_options, added)
         else:
-            refused = await self._subscribe(self._stream.subscribe_options, self._contracts.chosen())
-            self._contracts.are_subscribed = True
+            refused = await self._subscribe(self._stream.subscribe_options, chosen)
+        self._option_keys = chosen
         self._status.refused_tickers += refused
 
 

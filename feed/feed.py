@@ -138,8 +138,7 @@ class Feed:
             await client.close()
 
     async def _stream_from(self, client: Client, stop: asyncio.Event) -> None:
-        self._contracts.are_subscribed = False
-        self._contracts.roll(self._clock.now_us())
+        self._contracts.roll(self._clock.now_us(), self._intake)
         connection = Connection(
             client, self._options, self._contracts, self._intake, self._appender, self.status, self._clock, self._tap
         )

@@ -76,6 +76,10 @@ class Intake:
         """Take over a contract's last event of the log."""
         self.option(last.symbol).recover(ts_us, last)
 
+    def keep_options(self, symbols: set[str]) -> None:
+        """Forget all other contracts: they have expired, and a process lives for months."""
+        self.options = {symbol: option for symbol, option in self.options.items() if symbol in symbols}
+
     def _refuse(self, error: Exception) -> None:
         self.counters.garbage += 1
         if self.counters.garbage.bit_count() == 1:

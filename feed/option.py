@@ -21,6 +21,7 @@ class OptionItem(msgspec.Struct, gc=False):
     TOTAL_VOLUME: Count | UnsetType | None = UNSET
     OPEN_INTEREST: Count | UnsetType | None = UNSET
     VOLATILITY: Number | UnsetType | None = UNSET
+    UNDERLYING: str | UnsetType | None = UNSET
     DELTA: Number | UnsetType | None = UNSET
     GAMMA: Number | UnsetType | None = UNSET
     THETA: Number | UnsetType | None = UNSET
@@ -107,5 +108,7 @@ class Option:
             rho=merged(item.RHO, known.rho),
             delayed=merged(item.delayed, known.delayed),
         )
+        # The root of an index option is not its underlying (SPXW, $SPX).
+        self.underlying = merged(item.UNDERLYING, None) or self.underlying
         times_ms = (merged(item.QUOTE_TIME_MILLIS, None), merged(item.TRADE_TIME_MILLIS, None))
         self._quote_us = max(self._quote_us, *(1000 * (time_ms or 0) for time_ms in times_ms))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from eventlog.errors import UsageError
+from feed.option import parse_symbol
 from market.calendar import SessionKind
 
 
@@ -21,6 +23,8 @@ class Watch:
     longest_retry_seconds: float = 30.0
     taken_retry_seconds: float = 300.0
     """After another program took the stream; doubles each time up to an hour."""
+    options_retry_seconds: float = 60.0
+    """After option contracts could not be had or added."""
     poll_seconds: float = 1.0
     """How often the wall clock, the token file and the options are looked at."""
 
@@ -36,3 +40,10 @@ class Options:
     options_strikes: int = 10
     option_symbols: tuple[str, ...] = ()
     watch: Watch = field(default_factory=Watch)
+
+    def __post_init__(self) -> None:
+        for symbol in self.option_symbols:
+            try:
+                parse_symbol(symbol)
+            except ValueError as error:
+                raise UsageError(f"OPTION_SYMBOLS: {error}") from error

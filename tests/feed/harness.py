@@ -25,6 +25,7 @@ QUICK = Watch(
     first_retry_seconds=0.01,
     longest_retry_seconds=0.05,
     taken_retry_seconds=0.05,
+    options_retry_seconds=0.01,
     poll_seconds=0.01,
 )
 TIMEOUT_SECONDS = 20.0

@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from eventlog.clock import ManualClock
+from eventlog.errors import UsageError
 from feed.chain import Chain, parse_chain
 from feed.contracts import Contracts
 from feed.exchange import RandomMarket
 from feed.exchange.protocol import OPTIONS, Fields
+from feed.intake import Intake
+from feed.options import Options
 from tests.feed.harness import TRADE_MS, StillMarket, exchanging, feeding
 
 TODAY = date(2025, 11, 20)
@@ -135,10 +138,31 @@ async def test_the_random_market_has_a_chain() -> None:
 
 async def test_another_day_forgets_the_contracts_of_yesterday() -> None:
     contracts = Contracts(("QQQ",), ("GOOG  240517C00070000",), with_chains=True, strikes=1)
-    contracts.roll(1_763_650_000_000_000)
+    intake = Intake()
+    contracts.roll(1_763_650_000_000_000, intake)
+    intake.option("GOOG  240517C00070000")
+    intake.option("QQQ   251120C00100000")
     contracts._chains["QQQ"] = parse_chain(answer("2025-11-20"), TODAY)
     contracts._chains["QQQ"].follow(None, 1)
-    contracts.roll(1_763_650_000_000_000 + 3_600_000_000)
+    contracts.roll(1_763_650_000_000_000 + 3_600_000_000, intake)
     assert len(contracts.chosen()) == 5
-    contracts.roll(1_763_650_000_000_000 + 86_400_000_000)
+    contracts.roll(1_763_650_000_000_000 + 86_400_000_000, intake)
     assert contracts.chosen() == ["GOOG  240517C00070000"]
+    assert list(intake.options) == ["GOOG  240517C00070000"]
+
+
+async def test_contracts_that_were_refused_are_asked_for_again() -> None:
+    async with (
+        exchanging(OptionMarket("QQQ")) as exchange,
+        feeding(exchange, clock=ManualClock(TRADE_MS * 1000), options_0dte=True, options_strikes=1) as bench,
+    ):
+        await bench.until(lambda: exchange.streamers and exchange.streamers[0].keys_of(OPTIONS))
+        exchange.refuse("ADD", 24, times=2)
+        await bench.trade(1, price=104.5)
+        await bench.until(lambda: 104 in strikes(list(exchange.streamers[0].keys_of(OPTIONS))))
+        assert bench.feed.status.connections == 1
+
+
+def test_a_wrong_symbol_is_named_at_the_start() -> None:
+    with pytest.raises(UsageError, match="OPTION_SYMBOLS: 'GOOG 70'"):
+        Options(("QQQ",), option_symbols=("GOOG 70",))
