@@ -8,11 +8,12 @@ Source: NYSE, "Holidays & Trading Hours". All times are microseconds since 1970-
 """
 
 import functools
-from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal, cast
+from typing import Literal
 from zoneinfo import ZoneInfo
+
+from market import closures
 
 SessionKind = Literal["regular", "extended", "all"]
 
@@ -71,9 +72,9 @@ def session_of(day: date, kind: SessionKind) -> Session | None:
     """The session of `kind` on the ET day `day`, or None when there is none."""
     if kind == "all":
         return Session(day, eastern_us(day, time(0)), eastern_us(day + _ONE_DAY, time(0)))
-    if day.weekday() >= 5 or day in _days_of("public"):
+    if day.weekday() >= 5 or closures.has("public", day):
         return None
-    opens, closes = (_HALF_DAY if day in _days_of("half_day") else _FULL_DAY)[kind]
+    opens, closes = (_HALF_DAY if closures.has("half_day", day) else _FULL_DAY)[kind]
     return Session(day, eastern_us(day, opens), eastern_us(day, closes))
 
 
@@ -87,11 +88,3 @@ def _midnight_within(utc_day: int) -> tuple[int, date, date]:
     """The ET midnight inside a UTC day (counted from 1970), and the ET days before and after it."""
     after = _EPOCH_DAY + timedelta(days=utc_day)
     return eastern_us(after, time(0)), after - _ONE_DAY, after
-
-
-@functools.cache
-def _days_of(category: str) -> Container[date]:
-    # Imported here: it takes 20 MB, which commands that never ask for a session need not pay.
-    import holidays
-
-    return cast(Container[date], holidays.financial_holidays("NYSE", categories=(category,)))
