@@ -28,10 +28,12 @@ deploy() {
 }
 
 tell_next_steps() {
-    local way="ssh -F $SSH_CONFIG $INSTANCE"
+    local way="ssh -F $SSH_CONFIG $INSTANCE" health
+    health="sudo systemd-run --quiet --wait --pipe --uid ticktape --property EnvironmentFile=/etc/ticktape/env"
+    health+=" /opt/ticktape/current/venv/bin/ticktape health --data-dir /var/lib/ticktape"
     cat <<NEXT
 ticktape runs on $INSTANCE ($ADDRESS). Next:
-  health      $way systemctl status ticktape
+  health      $way $health
   logs        $way sudo journalctl --unit ticktape --follow
   stop        $way sudo systemctl stop ticktape
   new token   every 7 days, before it expires: ticktape login, then this script again
