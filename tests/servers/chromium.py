@@ -49,6 +49,9 @@ async def opened(
     try:
         await page.goto(url)
         yield page
+    except Exception as error:
+        error.add_note(f"notice: {await page.locator('#notice').text_content()!r}; console: {complaints}")
+        raise
     finally:
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
         await page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=viewport == PHONE)
@@ -57,6 +60,6 @@ async def opened(
 
 
 def _complaint(message: ConsoleMessage) -> list[str]:
-    # While a test has the server away, the browser itself reports the refused connection.
-    is_network = "net::ERR_" in message.text
+    # While a server is away, or has no Realtime, the browser itself reports the refused connection.
+    is_network = "net::ERR_" in message.text or "WebSocket connection" in message.text
     return [message.text] if message.type in ("error", "warning") and not is_network else []

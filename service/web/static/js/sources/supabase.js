@@ -40,15 +40,13 @@ export class SupabaseSource {
     const { startUs, endUs } = dayBounds(day);
     const between = { ticker, since: toIso(startUs), until: toIso(endUs) };
     const byMinute = (name) =>
-      pages((from, to) => this.client.rpc(name, between, { get: true }).order("timestamp").range(from, to));
+      pages((from, to) => this.client.rpc(name, between).order("timestamp").range(from, to));
     const [bars, lines, gaps] = await Promise.all([
       byMinute("bars_1m_between"), byMinute("indicators_1m_between"), this.#gaps(ticker, between),
     ]);
     return {
       position: await this.#lastTickUs(ticker, startUs, bars),
-      bars: bars.map((row) => ({
-        tsUs: toUs(row.timestamp), open: row.open, high: row.high, low: row.low, close: row.close, volume: row.volume,
-      })),
+      bars: bars.map(bar),
       lines: lines.map(line),
       gaps,
       sessions: { regular: regularSession(day), extended: null },
@@ -179,14 +177,20 @@ class Follower {
   }
 }
 
-const tick = (row) => ({ seq: 0, tsUs: toUs(row.timestamp), price: Number(row.price), volume: row.volume, sma9: null, vwap: null });
+// A numeric column may arrive as text, so that no digit is lost on the way.
+const toNumber = (value) => (value === null ? null : Number(value));
+const tick = (row) => ({ seq: 0, tsUs: toUs(row.timestamp), price: Number(row.price), volume: Number(row.volume), sma9: null, vwap: null });
+const bar = (row) => ({
+  tsUs: toUs(row.timestamp), open: Number(row.open), high: Number(row.high), low: Number(row.low), close: Number(row.close),
+  volume: Number(row.volume),
+});
 const line = (row) => ({ tsUs: toUs(row.timestamp), sma9: row.sma9, vwap: row.vwap });
 const gap = (row) => ({
   fromUs: toUs(row.timestamp), toUs: toUs(row.ended_at), ticker: row.ticker === "*" ? "" : row.ticker, reason: row.reason,
 });
 const contract = (row) => ({
   symbol: row.option_symbol, option_type: row.option_type, strike: Number(row.strike_price), expiration: row.expiration_date,
-  bid: row.bid, ask: row.ask, last: row.last_price, implied_volatility: row.implied_volatility, delta: row.delta,
+  bid: toNumber(row.bid), ask: toNumber(row.ask), last: toNumber(row.last_price), implied_volatility: row.implied_volatility, delta: row.delta,
 });
 
 /** By weekday only: a static page knows no holidays and no half days. */

@@ -1,0 +1,89 @@
+"""The page on a static host, with history from a real PostgREST; and what is refused to get onto it."""
+
+import base64
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from eventlog.errors import UsageError
+from market import calendar
+from service.web import static_host
+from tests.servers import lite as lite_module
+from tests.servers import postgres
+from tests.servers.chromium import opened
+from tests.web import static_site
+
+MINUTE = timedelta(minutes=1)
+KEY = lite_module.ANON_KEY
+
+
+def token(role: str) -> str:
+    """A JWT's shape; its signature is no matter here."""
+    parts = (json.dumps(part).encode() for part in ({"alg": "HS256"}, {"role": role}))
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts) + ".signature"
+
+
+@pytest.mark.parametrize("key", ["sb_secret_abc", token("service_role"), "", "nonsense", "a.b.c"])
+def test_a_key_that_may_write_never_gets_into_the_page(tmp_path: Path, key: str) -> None:
+    with pytest.raises(UsageError, match="publishable"):
+        static_host.write(tmp_path / "site", "https://abc.supabase.co", key, ("QQQ",), has_options=False)
+    assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize("key", ["sb_publishable_abc", token("anon")])
+def test_the_page_may_talk_to_its_project_alone(tmp_path: Path, key: str) -> None:
+    static_host.write(tmp_path, "https://abc.supabase.co/", key, ("QQQ", "SPY"), has_options=False)
+    policy = json.loads((tmp_path / "vercel.json").read_text())["headers"][0]["headers"][0]["value"]
+    assert "connect-src 'self' https://abc.supabase.co wss://abc.supabase.co;" in policy
+    assert "unsafe" not in policy
+    static_host.write(tmp_path, "https://abc.supabase.co/", key, ("QQQ",), has_options=False)
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="other files"):
+        static_host.write(tmp_path, "https://abc.supabase.co", "sb_publishable_abc", ("QQQ",), has_options=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.xdist_group("chromium")
+async def test_history_comes_from_supabase(browser: Browser, tmp_path: Path, lite_server: lite_module.Lite) -> None:
+    day = calendar.trading_day(time.time_ns() // 1000) - timedelta(days=1)
+    start = datetime.fromtimestamp(calendar.eastern_us(day, calendar.time(4)) / 1e6, UTC)
+    minutes = 1200  # more than one answer of PostgREST holds
+    async with postgres.connected(lite_server.dsn) as connection:
+        await connection.execute("truncate equity_data, indicators, stream_gaps, streaming_metrics")
+        await connection.executemany(
+            "insert into equity_data values ('QQQ', $1, $2, 100)",
+            [(start + n * MINUTE / 2, 600 + n % 7) for n in range(2 * minutes)],
+        )
+        await connection.executemany(
+            "insert into indicators values ('QQQ', $1, $2, 601.5)",
+            [(start + n * MINUTE / 2, 600 + n / 8) for n in range(2 * minutes)],
+        )
+        await connection.execute(
+            "insert into stream_gaps values ('*', $1, $2, 'socket closed 1006')",
+            start + 30 * MINUTE,
+            start + 33 * MINUTE,
+        )
+        await connection.execute("refresh materialized view equity_data_stats")
+    site = tmp_path / "site"
+    async with static_site.served(site, lite_server.url) as url:
+        static_host.write(site, url, KEY, ("QQQ", "SPY"), has_options=False)
+        async with opened(browser, f"{url}/#QQQ/{day}", "supabase", color_scheme="light") as page:
+            await expect(page.locator("#price")).to_have_text("605.00")
+            await expect(page.locator('[data-value="sma9"]')).to_have_text("899.875")
+            await expect(page.locator('[data-value="vwap"]')).to_have_text("601.50")
+            await expect(page.locator("#gaps tr")).to_contain_text("socket closed 1006")
+            assert await page.evaluate("ticktape.view.bars.minutes.length") == minutes
+            first = await page.evaluate("ticktape.view.bars.first")
+            assert (first["tsUs"], first["open"], first["close"], first["volume"]) == (
+                int(start.timestamp() * 1e6), 600, 601, 200,
+            )  # fmt: skip
+            await expect(page.locator('[data-name="last_tick"]')).to_be_visible()
+            await expect(page.locator("#day")).to_have_value(day.isoformat())
