@@ -55,15 +55,15 @@ def too_many(table: TableSpec, reason: str, code: str) -> HaltingError:
 
 def unique(table: TableSpec, rows: list[Row], positions: list[int]) -> tuple[list[Row], list[int]]:
     """The rows without repeated keys: the first one of a fact, the last one where rows replace each other."""
-    key_of = table.key_of
-    kept: dict[object, int] = {}
-    for index, row in enumerate(rows):
-        if table.merge:
-            kept[key_of(row)] = index
-        else:
-            kept.setdefault(key_of(row), index)
-    if len(kept) == len(rows):
+    keys = list(map(table.key_of, rows))
+    if len(set(keys)) == len(rows):
         return rows, positions
+    kept: dict[object, int] = {}
+    for index, key in enumerate(keys):
+        if table.merge:
+            kept[key] = index
+        else:
+            kept.setdefault(key, index)
     indexes = sorted(kept.values())
     return [rows[index] for index in indexes], [positions[index] for index in indexes]
 

@@ -71,7 +71,7 @@ class LocalRows:
     def _row(self, event: StoredEvent) -> Row | None:
         """None for what cannot be a row; it is a dead letter."""
         try:
-            return self._table.row_of(event)
+            return self._table.rows_of([event])[0]
         except (ValueError, TypeError):
             return None
 

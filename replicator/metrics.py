@@ -1,6 +1,7 @@
 """streaming_metrics: one summary row per ticker and minute of what was delivered, kept in state.db and then shipped."""
 
 import math
+import operator
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from replicator.rows import Row
 from replicator.tables import EQUITY_DATA, STREAMING_METRICS, TableSpec
 
 MINUTE_US = 60_000_000
+_ticker_of = operator.attrgetter("ticker")
 
 _ADD_AND_REPLACE = """
 INSERT OR REPLACE INTO streaming_metrics
@@ -47,7 +49,7 @@ class Summary:
         """Rows were acknowledged after `seconds`."""
         if table is not EQUITY_DATA:
             return
-        for ticker, records in Counter(row.ticker for row in rows).items():
+        for ticker, records in Counter(map(_ticker_of, rows)).items():
             minute = self._of(ticker)
             minute.records += records
             minute.flushes += 1

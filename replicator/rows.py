@@ -8,6 +8,7 @@ import datetime
 import msgspec
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_from_seconds = datetime.datetime.fromtimestamp
 
 
 class EquityRow(msgspec.Struct, frozen=True, gc=False):
@@ -74,8 +75,8 @@ Row = EquityRow | IndicatorRow | OptionRow | MetricsRow | GapRow
 
 
 def timestamp(ts_us: int) -> datetime.datetime:
-    """Microseconds since 1970 as a UTC datetime, exactly."""
-    return EPOCH + datetime.timedelta(microseconds=ts_us)
+    """Microseconds since 1970 as a UTC datetime, exactly: a double holds a time of this century to a quarter of one."""
+    return _from_seconds(ts_us / 1_000_000, datetime.UTC)
 
 
 def microseconds(moment: datetime.datetime) -> int:

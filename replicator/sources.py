@@ -4,8 +4,9 @@ Reads are paged and finished before anything is sent, so that no reader holds th
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from eventlog import events
 from eventlog.api import Log, Page
@@ -38,14 +39,19 @@ class Batch:
     through: int = 0
     more: bool = False
 
-    def add(self, table: TableSpec, position: int, row: Row) -> None:
-        """Append a row, or set it aside when it can never be sent."""
-        reason = table.flaw(row)
-        if reason is None:
-            self.rows.append(row)
-            self.positions.append(position)
-        else:
-            self.flawed.append(Flawed(position, rows.to_text(row), reason))
+    def add(self, table: TableSpec, positions: Sequence[int], found: Sequence[Row]) -> None:
+        """Append rows; those that can never be sent are set aside."""
+        if table.are_finite(found):
+            self.rows.extend(found)
+            self.positions.extend(positions)
+            return
+        for position, row in zip(positions, found, strict=True):
+            reason = table.flaw(row)
+            if reason is None:
+                self.rows.append(row)
+                self.positions.append(position)
+            else:
+                self.flawed.append(Flawed(position, rows.to_text(row), reason))
 
 
 class Source(Protocol):
@@ -110,20 +116,23 @@ class LogSource:
         through = page.through_seq if page.through_seq > after else head
         batch = Batch(through=through, more=through < self._log.head)
         kinds = self._table.kinds
-        for number, event in enumerate(page.events, start=1):
-            if event.kind in kinds:
-                self._add(batch, event)
-            if number % CONVERTED_AT_ONCE == 0:
+        found = [event for event in page.events if event.kind in kinds]
+        for start in range(0, len(found), CONVERTED_AT_ONCE):
+            if start:
                 await asyncio.sleep(0)
+            self._add(batch, found[start : start + CONVERTED_AT_ONCE])
         return batch
 
-    def _add(self, batch: Batch, event: events.StoredEvent) -> None:
+    def _add(self, batch: Batch, found: Sequence[events.StoredEvent]) -> None:
         try:
-            row = self._table.row_of(event)
+            batch.add(self._table, [event.seq for event in found], self._table.rows_of(found))
         except (ValueError, TypeError) as error:
-            batch.flawed.append(Flawed(event.seq, event.payload.decode(errors="replace"), f"not a row: {error}"))
-        else:
-            batch.add(self._table, event.seq, row)
+            if len(found) > 1:
+                for event in found:
+                    self._add(batch, [event])
+                return
+            text = found[0].payload.decode(errors="replace")
+            batch.flawed.append(Flawed(found[0].seq, text, f"not a row: {error}"))
 
     async def count(self, after: int) -> int:
         total = 0
@@ -141,6 +150,7 @@ class StateSource:
     def __init__(self, state: Database, table: TableSpec) -> None:
         self._state = state
         self._table = table
+        self._when = table.columns.index("timestamp")
         position = position_column(table)
         names = ["ts_us" if column == "timestamp" else column for column in table.columns]
         self._page = (
@@ -154,13 +164,16 @@ class StateSource:
     async def read(self, after: int, limit: int) -> Batch:
         found = await self._state.run(lambda connection: connection.execute(self._page, (after, limit)).fetchall())
         batch = Batch(through=found[-1][0] if found else after, more=len(found) == limit)
-        when = self._table.columns.index("timestamp")
-        for number, (position, *values) in enumerate(found, start=1):
-            values[when] = rows.timestamp(values[when])
-            batch.add(self._table, position, self._table.row_type(*values))
-            if number % CONVERTED_AT_ONCE == 0:
+        for start in range(0, len(found), CONVERTED_AT_ONCE):
+            if start:
                 await asyncio.sleep(0)
+            part = found[start : start + CONVERTED_AT_ONCE]
+            batch.add(self._table, [position for position, *_ in part], [self._row(values) for _, *values in part])
         return batch
+
+    def _row(self, values: list[Any]) -> Row:
+        values[self._when] = rows.timestamp(values[self._when])
+        return self._table.row_type(*values)
 
     async def count(self, after: int) -> int:
         return await self._state.run(lambda connection: int(connection.execute(self._count, (after,)).fetchone()[0]))

@@ -1,10 +1,14 @@
 """The tables that are shipped: columns, key, conflict mode, and how a fact of the log becomes a row."""
 
 import datetime
+import functools
 import math
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from eventlog import events
 from replicator import rows
@@ -29,6 +33,7 @@ class TableSpec:
     decimals: frozenset[str] = frozenset()
     floats: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
+    payload: type[events.Payload] | None = None
     convert: Convert | None = None
 
     @property
@@ -36,14 +41,31 @@ class TableSpec:
         """Column names in row order."""
         return self.row_type.__struct_fields__
 
-    def key_of(self, row: Row) -> tuple[Any, ...]:
-        """The values of the unique key."""
-        return tuple(getattr(row, column) for column in self.key)
+    @functools.cached_property
+    def key_of(self) -> Callable[[Row], Any]:
+        """A function that gives the values of a row's unique key."""
+        return operator.attrgetter(*self.key)
 
-    def row_of(self, event: events.StoredEvent) -> Row:
-        """The row that an event of `kinds` becomes. Raises ValueError or TypeError when it cannot be one."""
+    @functools.cached_property
+    def _decoder(self) -> msgspec.json.Decoder[list[Any]]:
+        return msgspec.json.Decoder(list[self.payload])  # type: ignore[name-defined]
+
+    def rows_of(self, found: Sequence[events.StoredEvent]) -> list[Row]:
+        """The rows that events of `kinds` become. Raises ValueError or TypeError when one of them cannot be a row."""
         assert self.convert is not None
-        return self.convert(event, events.decode(event))
+        # One array is decoded four times as fast as its elements one by one.
+        payloads = self._decoder.decode(b"[" + b",".join([event.payload for event in found]) + b"]")
+        if len(payloads) != len(found):
+            raise ValueError("a payload is not one JSON value")
+        return list(map(self.convert, found, payloads))
+
+    def are_finite(self, found: Sequence[Row]) -> bool:
+        """Whether no row has a flaw."""
+        for column in self.decimals | self.floats:
+            values = map(operator.attrgetter(column), found)
+            if not all(map(math.isfinite, (value for value in values if value is not None))):
+                return False
+        return True
 
     def flaw(self, row: Row) -> str | None:
         """Why no destination can take the row, or None."""
@@ -90,6 +112,7 @@ EQUITY_DATA = TableSpec(
     merge=False,
     decimals=frozenset({"price"}),
     kinds=frozenset({"equity_tick"}),
+    payload=events.EquityTick,
     convert=_equity,
 )
 INDICATORS = TableSpec(
@@ -107,6 +130,7 @@ OPTION_PRICES = TableSpec(
     decimals=frozenset({"strike_price", "last_price", "bid", "ask"}),
     floats=frozenset({"delta", "gamma", "theta", "vega", "implied_volatility"}),
     kinds=frozenset({"option_quote"}),
+    payload=events.OptionQuote,
     convert=_option,
 )
 STREAMING_METRICS = TableSpec(
@@ -121,6 +145,7 @@ STREAM_GAPS = TableSpec(
     key=("ticker", "timestamp"),
     merge=True,
     kinds=frozenset({"feed_gap"}),
+    payload=events.FeedGap,
     convert=_gap,
 )
 
