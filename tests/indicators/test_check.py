@@ -43,6 +43,7 @@ async def test_what_the_projection_made_agrees(tmp_path: Path) -> None:
             "row MSFT .* not give it",
         ),
         ("UPDATE bars SET volume = volume + 1 WHERE ts_us % 600000000 = 0", "bar AAPL .*: volume is stored as"),
+        ("UPDATE bars SET low = 1 WHERE ts_us = (SELECT max(ts_us) FROM bars)", "bar AAPL .*: low is stored as 1.0"),
         ("DELETE FROM bars WHERE ticker = 'QQQ'", "bar QQQ .* is missing"),
         ("UPDATE projection_tickers SET state = replace(state, '\"period\":9', '\"period\":8')", "AAPL: kernels are"),
         ("DELETE FROM projection_tickers WHERE ticker = 'QQQ'", "QQQ: kernels are None"),
