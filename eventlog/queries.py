@@ -64,17 +64,27 @@ def _check_holes(connection: sqlite3.Connection, after: int, seqs: list[int]) ->
 
     Damage to a page can make rows vanish without an error from SQLite.
     """
-    pruned = int(connection.execute("SELECT through_seq FROM pruned").fetchone()[0])
-    losses = dict(connection.execute("SELECT after_seq, through_seq FROM losses").fetchall())
+    accounted = absences(connection)
     previous = after
     for seq in seqs:
-        previous = max(previous, min(pruned, seq - 1))
-        for lost_after, lost_through in losses.items():
-            if lost_after <= previous < lost_through:
-                previous = lost_through
+        previous = skip(previous, accounted)
         if seq > previous + 1:
             raise CorruptEventError(previous + 1, "it is missing")
         previous = max(previous, seq)
+
+
+def absences(connection: sqlite3.Connection) -> list[tuple[int, int]]:
+    """Where events are missing rightly, as (after, through) in order: what was pruned and what is on record as lost."""
+    rows = connection.execute("SELECT after_seq, through_seq FROM losses UNION ALL SELECT 0, through_seq FROM pruned")
+    return sorted(rows.fetchall())
+
+
+def skip(seq: int, accounted: list[tuple[int, int]]) -> int:
+    """The seq whose successor must be there, given that all up to `seq` is accounted for."""
+    for after, through in accounted:
+        if after <= seq < through:
+            seq = through
+    return seq
 
 
 def last(

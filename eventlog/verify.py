@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from eventlog import codec, events, queries, retention, startup
+from eventlog import codec, events, queries, startup
 from eventlog.database import Database
 from eventlog.errors import CorruptEventError, DamagedLogError
 
@@ -45,27 +45,20 @@ async def verify(reader: Database, progress: Callable[[int, int | None], None]) 
         result.find(str(error))
         return result
     head = await reader.run(queries.head)
-    expected = await reader.run(retention.pruned_through)
-    losses = await reader.run(_losses)
+    expected = 0
+    accounted = await reader.run(queries.absences)
     while True:
         rows = await reader.run(lambda raw, after=expected: _rows(raw, after, head))  # type: ignore[misc]
         if not rows:
             break
         for row in rows:
-            expected = _check(result, row, expected, losses)
+            expected = _check(result, row, expected, accounted)
         progress(result.events, head)
-    if losses.get(expected, expected) < head:
+    if queries.skip(expected, accounted) < head:
         result.find(f"events {expected + 1} to {head} are missing at the end")
     result.last_seq = expected
     await reader.run(lambda raw: _check_views(raw, result, head))
     return result
-
-
-def _losses(connection: sqlite3.Connection) -> dict[int, int]:
-    """Acknowledged losses on record: the seq before each, and its last."""
-    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'losses'").fetchone():
-        return {}
-    return dict(connection.execute("SELECT after_seq, through_seq FROM losses").fetchall())
 
 
 def _rows(connection: sqlite3.Connection, after: int, head: int) -> list[tuple[Any, ...]]:
@@ -76,12 +69,12 @@ def _rows(connection: sqlite3.Connection, after: int, head: int) -> list[tuple[A
 _decoder = codec.RowDecoder()
 
 
-def _check(result: Verification, row: tuple[Any, ...], previous: int, losses: dict[int, int]) -> int:
+def _check(result: Verification, row: tuple[Any, ...], previous: int, accounted: list[tuple[int, int]]) -> int:
     """Check one row and return its seq."""
     seq: int = row[0]
     result.events += 1
     result.first_seq = result.first_seq or seq
-    if seq != losses.get(previous, previous) + 1:
+    if seq > queries.skip(previous, accounted) + 1:
         result.find(f"events {previous + 1} to {seq - 1} are missing")
     try:
         (event,) = _decoder.decode([row])

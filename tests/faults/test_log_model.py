@@ -191,7 +191,22 @@ def test_the_log_keeps_its_model() -> None:
     _check(examples=12, steps=12)
 
 
+def test_retention_beside_a_loss_on_record() -> None:
+    machine = LogMachine()
+    try:
+        machine.back_up()
+        for _ in range(3):
+            machine.restore()
+            machine.the_log_is_the_model()
+        machine.prune(0.5)
+        machine.the_log_is_the_model()
+        machine.verify()
+        machine.back_up()
+    finally:
+        machine.teardown()
+
+
 @pytest.mark.long
 @pytest.mark.timeout(400)
 def test_the_log_keeps_its_model_for_long() -> None:
-    _check(examples=100, steps=30)
+    _check(examples=60, steps=25)
