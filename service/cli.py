@@ -1,5 +1,6 @@
 """The command line: every command's module registers itself here."""
 
+import importlib
 import sys
 import traceback
 from collections.abc import Sequence
@@ -9,19 +10,26 @@ from typer.exceptions import TyperException
 
 from eventlog.errors import TicktapeError
 from service import redaction
-from service.commands import database, demo, doctor, feed, health, indicators, log, migrate, page, replicator, run
 
-app = typer.Typer(
-    help="ticktape: the tick recorder one can trust.",
-    rich_markup_mode=None,
-    add_completion=False,
-    no_args_is_help=True,
-)
-for module in (run, doctor, health, demo, feed, replicator, database, log, indicators, migrate, page):
-    module.register(app)
+MODULES = ("run", "doctor", "health", "demo", "feed", "replicator", "database", "log", "indicators", "migrate", "page")
+# On a small machine one runs all day and the other every minute: they do not pay for what they never use.
+ALONE = frozenset({"run", "health"})
 
 
-@app.callback()
+def application(command: str) -> typer.Typer:
+    """The command line; `command` is the first argument, which may say that the other commands are not needed."""
+    app = typer.Typer(
+        help="ticktape: the tick recorder one can trust.",
+        rich_markup_mode=None,
+        add_completion=False,
+        no_args_is_help=True,
+    )
+    app.callback()(_root)
+    for name in [command] if command in ALONE else MODULES:
+        importlib.import_module(f"service.commands.{name}").register(app)
+    return app
+
+
 def _root() -> None:
     """Record ticks durably, derive indicators, ship rows to Supabase."""
 
@@ -32,8 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(arguments, standalone_mode=False)
+        code = application(next(iter(arguments), ""))(arguments, standalone_mode=False)
     except TyperException as error:
         return _fail(error.format_message() or "no command given; see ticktape --help", 2)
     except TicktapeError as error:

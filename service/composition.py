@@ -8,10 +8,8 @@ from feed import options as feed_options
 from feed.feed import Feed
 from feed.schwab import Source
 from indicators.definition import Definition
-from replicator.postgres_sink import PostgresSink
 from replicator.replicator import Options, Replicator
 from replicator.sink import Sink
-from replicator.supabase_sink import SupabaseSink
 from service.settings import Settings, require_destination
 
 
@@ -29,9 +27,14 @@ async def open_replicator(settings: Settings, log: EventLog, state: Database) ->
 
 
 def _sink(settings: Settings) -> Sink:
+    # Imported here: each is megabytes that the other destination's users need not pay.
     if settings.destination == "supabase":
+        from replicator.supabase_sink import SupabaseSink
+
         return SupabaseSink(settings.supabase_url, settings.supabase_service_role_key)
     if settings.destination == "postgres":
+        from replicator.postgres_sink import PostgresSink
+
         return PostgresSink(settings.postgres_dsn)
     raise UsageError(f"DESTINATION={settings.destination}: supabase, postgres or none")
 

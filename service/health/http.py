@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiohttp import web
 
-from service.health import metrics, snapshot
+from service.health import snapshot
 
 if TYPE_CHECKING:
     from service.app import Service
@@ -28,6 +28,9 @@ def routes(service: "Service") -> list[web.RouteDef]:
         return _json(found.report(), 503 if found.level == "error" else 200)
 
     async def metrics_of(_request: web.Request) -> web.Response:
+        # Imported here: who never asks for metrics need not pay for their library.
+        from service.health import metrics
+
         body = metrics.exposition(await snapshot.take(service))
         return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
 
