@@ -59,6 +59,7 @@ class EventLog:
         self._upkeep = Upkeep(writer, mark, room, clock, self._tail)
         self._commits = commits.GroupCommit(writer, intake.next_seq - 1, self._upkeep, commits.INTERVAL_SECONDS)
         self._upkeep.connect(self.head, self._record, self._commits.fail)
+        self._check: asyncio.Task[None] | None = None
 
     @property
     def head(self) -> int:
@@ -144,6 +145,8 @@ class EventLog:
         Keeps a reserve file on the disk from now on.
         """
         self._upkeep.keep_reserve()
+        self._check = asyncio.create_task(startup.check_large(self._writer.path))
+        self._check.add_done_callback(self._checked)
         now_us = self.clock.now_us()
         started = Event("", now_us, ServiceStarted(version=version, pid=os.getpid()))
         last_start = await self._reader.last_of_kind("service_started")
@@ -164,11 +167,18 @@ class EventLog:
 
     async def close(self, reason: str = "closed") -> None:
         """Commit what is queued, tell every waiter `reason`, close the files."""
+        if self._check is not None:
+            self._check.cancel()
+            await asyncio.wait([self._check])
         await self._commits.close()
         self._tail.dismiss(LogClosedError(f"the log is closed: {reason}"))
         await self._reader.close()
         await self._writer.close()
         self._upkeep.close()
+
+    def _checked(self, check: "asyncio.Task[None]") -> None:
+        if not check.cancelled() and (error := check.exception()) is not None:
+            self._commits.fail(error)
 
     def _record(self, event: Event) -> None:
         """Queue the log's own `event` without waiting for room in the queue."""

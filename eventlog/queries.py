@@ -75,8 +75,11 @@ def _check_holes(connection: sqlite3.Connection, after: int, seqs: list[int]) ->
 
 def absences(connection: sqlite3.Connection) -> list[tuple[int, int]]:
     """Where events are missing rightly, as (after, through) in order: what was pruned and what is on record as lost."""
-    rows = connection.execute("SELECT after_seq, through_seq FROM losses UNION ALL SELECT 0, through_seq FROM pruned")
-    return sorted(rows.fetchall())
+    found = connection.execute("SELECT 0, through_seq FROM pruned").fetchall()
+    # A log of format 1 that is only read has no losses yet.
+    if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'losses'").fetchone():
+        found += connection.execute("SELECT after_seq, through_seq FROM losses").fetchall()
+    return sorted(found)
 
 
 def skip(seq: int, accounted: list[tuple[int, int]]) -> int:

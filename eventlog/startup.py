@@ -1,14 +1,15 @@
 """What is looked at before a log is opened for writing. Nothing is written to a log that has lost something."""
 
 import sqlite3
+from pathlib import Path
 
-from eventlog import codec, queries, schema, store
+from eventlog import codec, database, queries, schema, store
 from eventlog.errors import DamagedLogError, LostEventsError
 from eventlog.head_mark import HeadMark
 from eventlog.intake import Intake
 
 QUICK_CHECK_BYTES = 256 * 1024 * 1024
-"""Larger files are checked while recording already goes on: reading them takes longer than a restart may."""
+"""Larger files are checked while recording goes on (`check_large`): reading them takes longer than a restart may."""
 _TAIL_EVENTS = 1000
 WAL_BYTES_AFTER_RESET = 16 * 1024 * 1024
 
@@ -21,8 +22,8 @@ def prepare(connection: sqlite3.Connection, mark: HeadMark) -> Intake:
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_AFTER_RESET}")
     version = schema.check(connection)
-    if version:
-        quick_check(connection, QUICK_CHECK_BYTES)
+    if version and not _is_large(connection):
+        quick_check(connection)
     schema.prepare(connection)
     head = queries.head(connection)
     _check_tail(connection)
@@ -34,20 +35,29 @@ def prepare(connection: sqlite3.Connection, mark: HeadMark) -> Intake:
     return Intake(head + 1, queries.last_tick_times(connection))
 
 
-def quick_check(connection: sqlite3.Connection, largest_bytes: int | None = None) -> bool:
-    """Run quick_check unless the file has more than `largest_bytes`; whether it ran. Raises DamagedLogError."""
-    pages = int(connection.execute("PRAGMA page_count").fetchone()[0])
-    page_bytes = int(connection.execute("PRAGMA page_size").fetchone()[0])
-    if largest_bytes is not None and pages * page_bytes > largest_bytes:
-        return False
+def quick_check(connection: sqlite3.Connection) -> None:
+    """SQLite's quick_check of the whole file. Raises DamagedLogError."""
     try:
-        finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        finding = queries.text(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.DatabaseError as error:
         raise DamagedLogError(str(error)) from error
-    finding = finding.decode() if isinstance(finding, bytes) else finding
     if finding != "ok":
         raise DamagedLogError(finding)
-    return True
+
+
+async def check_large(path: Path) -> None:
+    """The quick_check that `prepare` has left out, on a connection of its own. Raises DamagedLogError."""
+    opened = await database.open_reader(path)
+    try:
+        if await opened.run(_is_large):
+            await opened.run(quick_check)
+    finally:
+        await opened.close()
+
+
+def _is_large(connection: sqlite3.Connection) -> bool:
+    pages = int(connection.execute("PRAGMA page_count").fetchone()[0])
+    return pages * int(connection.execute("PRAGMA page_size").fetchone()[0]) > QUICK_CHECK_BYTES
 
 
 def _check_tail(connection: sqlite3.Connection) -> None:

@@ -1,11 +1,14 @@
 """Runs on record: starts, stops, the hole after a run that did not stop, and the views a person reads."""
 
+import asyncio
 import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
 
-from eventlog import events
+import pytest
+
+from eventlog import events, startup
 from eventlog.clock import ManualClock
 from eventlog.events import EquityQuote, EquityTick, Event, FeedGap, OptionQuote
 from eventlog.log import open_log
@@ -88,6 +91,23 @@ async def test_a_clock_set_back_makes_no_negative_gap(tmp_path: Path) -> None:
     gaps = _look(tmp_path, "SELECT seconds, seq FROM gaps")
     assert [gap["seconds"] for gap in gaps] == [0.0, 3600.0]
     assert [gap["seq"] for gap in gaps] == [3, 5]
+
+
+async def test_a_large_log_is_checked_while_recording_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startup, "QUICK_CHECK_BYTES", 0)
+    log = await open_log(tmp_path, ManualClock(NOW_US))
+    await log.append(ticks(2_000))
+    await log.close()
+    path = tmp_path / "events.db"
+    content = bytearray(path.read_bytes())
+    page = content.index(b'"total_volume":1200,') // 4096
+    content[page * 4096 : page * 4096 + 8] = bytes(8)
+    path.write_bytes(content)
+    log = await open_log(tmp_path, ManualClock(NOW_US))
+    await log.start_recording("1.0")
+    await asyncio.wait_for(log.failed.wait(), 5)
+    assert "damaged" in str(log.failure)
+    await log.close()
 
 
 async def test_views_show_what_was_recorded(tmp_path: Path) -> None:

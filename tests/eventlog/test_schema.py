@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eventlog import database, events, schema, verify
+from eventlog import database, events, reader, schema, verify
 from eventlog.clock import ManualClock
 from eventlog.errors import FormatError
 from eventlog.events import StoredEvent
@@ -103,6 +103,14 @@ async def test_every_format_ever_written_opens(tmp_path: Path, path_of_format: P
     assert after.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
     assert after.execute("SELECT count(*) FROM losses").fetchone() == (0,)
     after.close()
+
+
+async def test_an_older_format_is_read_without_being_migrated(tmp_path: Path) -> None:
+    shutil.copy(FORMATS / "events_v1.db", tmp_path / "events.db")
+    log_reader = await reader.open_log_reader(tmp_path)
+    assert (await verify.verify(log_reader.database, lambda done, total: None)).is_sound
+    assert len((await log_reader.read(0, 100)).events) == 28
+    await log_reader.close()
 
 
 async def test_a_kind_of_a_newer_version_is_kept_and_passed_over(path: Path) -> None:
