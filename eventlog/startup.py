@@ -42,7 +42,7 @@ def quick_check(connection: sqlite3.Connection) -> None:
     except sqlite3.DatabaseError as error:
         raise DamagedLogError(str(error)) from error
     if finding != "ok":
-        raise DamagedLogError(finding)
+        raise DamagedLogError(" ".join(finding.split()))
 
 
 async def check_large(path: Path) -> None:
