@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from replicator import rows, tables
+from replicator import digests, rows, tables
 from replicator.errors import HaltingError, PermanentError, RetryableError
 from replicator.postgres_sink import PostgresSink
-from replicator.sink import Sink
+from replicator.sink import Digest, Sink
 from replicator.supabase_sink import SupabaseSink
 from tests.servers import postgres
 from tests.servers.lite import Lite
@@ -221,3 +221,24 @@ async def test_closing_twice_is_harmless(destination: Destination) -> None:
     await destination.sink.probe(tables.EQUITY_DATA)
     await destination.sink.close()
     await destination.sink.close()
+
+
+async def test_the_destination_digests_its_own_rows_as_we_do(destination: Destination) -> None:
+    line = digests.line_maker(tables.EQUITY_DATA)
+    hour_us = 3_600_000_000
+    ours = [tick(0, 225.8435), tick(1, 93.2599), tick(hour_us, 1e-05)]
+    await destination.sink.upsert(tables.EQUITY_DATA, [*ours, tick(5, ticker="QQQ")], merge=False)
+    first_us = T0_US // hour_us * hour_us
+    found = await destination.sink.digest(tables.EQUITY_DATA, T0_US, T0_US + 2 * hour_us, "AAPL")
+    assert found == [
+        Digest("AAPL", first_us, 2, digests.md5([line(row) for row in ours[:2]])),
+        Digest("AAPL", first_us + hour_us, 1, digests.md5([line(ours[2])])),
+    ]
+    everybody = await destination.sink.digest(tables.EQUITY_DATA, T0_US, T0_US + 1, None)
+    assert [(digest.ticker, digest.row_count) for digest in everybody] == [("AAPL", 1)]
+
+
+async def test_a_missing_digest_function_says_what_to_do(destination: Destination) -> None:
+    await destination.execute("DROP FUNCTION replication_digest")
+    with pytest.raises(HaltingError):
+        await destination.sink.digest(tables.EQUITY_DATA, T0_US, T0_US + 1, None)

@@ -49,12 +49,16 @@ def error(status: int, code: str | None, message: str = "told so", **headers: st
 
 
 class ScriptedServer:
-    """Each request takes the next of `script`; `otherwise` decides about all further ones. Rows land in `stored`."""
+    """Each request takes the next of `script`; `otherwise` decides about all further ones. Rows land in `stored`.
+
+    Reads are answered with no rows, or with `read_answer`.
+    """
 
     def __init__(self) -> None:
         self.url = ""
         self.script: deque[Answer] = deque()
         self.otherwise: Callable[[Request], Answer] = lambda _: OK
+        self.read_answer: Answer | None = None
         self.requests: list[Request] = []
         self.stored: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
         self._hanging = asyncio.Event()
@@ -64,9 +68,9 @@ class ScriptedServer:
         headers = {name.lower(): value for name, value in request.headers.items()}
         seen = Request(request.method, request.path, dict(request.query), headers, text)
         self.requests.append(seen)
-        if request.method == "GET":
+        if request.method == "GET" and self.read_answer is None:
             return web.json_response([])
-        answer = self.script.popleft() if self.script else self.otherwise(seen)
+        answer = self._next_answer(seen)
         if answer.applies:
             self._store(seen)
         if answer.hangs:
@@ -76,6 +80,11 @@ class ScriptedServer:
             request.transport.abort()
             return web.Response()
         return web.Response(status=answer.status, text=answer.body, headers=answer.headers)
+
+    def _next_answer(self, request: Request) -> Answer:
+        if request.method == "GET" and self.read_answer is not None:
+            return self.read_answer
+        return self.script.popleft() if self.script else self.otherwise(request)
 
     def _store(self, request: Request) -> None:
         table = self.stored.setdefault(request.path.rpartition("/")[2], {})
