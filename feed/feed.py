@@ -23,8 +23,6 @@ from feed.recovery import History
 from feed.schwab import Client, Source, Tap
 from feed.status import Status
 
-LOGIN_RETRY_SECONDS = 900.0
-
 
 class Feed:
     """Streams `options.tickers` from `source` into `log`. `status` tells how it goes."""
@@ -192,7 +190,7 @@ class Feed:
         if step.state != "login_needed":
             await _wait_for(stop, step.wait_seconds)
             return
-        deadline = asyncio.get_running_loop().time() + LOGIN_RETRY_SECONDS
+        deadline = asyncio.get_running_loop().time() + self._watch.login_retry_seconds
         while (
             not stop.is_set() and self._source.token_stamp() == stamp and asyncio.get_running_loop().time() < deadline
         ):

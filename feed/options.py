@@ -23,6 +23,8 @@ class Watch:
     longest_retry_seconds: float = 30.0
     taken_retry_seconds: float = 300.0
     """After another program took the stream; doubles each time up to an hour."""
+    login_retry_seconds: float = 900.0
+    """After a login was denied for good, in case Schwab was wrong; a new token file is tried at once."""
     options_retry_seconds: float = 60.0
     """After option contracts could not be had or added."""
     poll_seconds: float = 1.0

@@ -1,5 +1,6 @@
 """Where clients come from: the live account, or a simulated exchange."""
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any, Protocol
@@ -53,6 +54,10 @@ class LiveSource:
         return token.stamp(self._token_path)
 
     def _write_token(self, content: dict[str, Any], *_: Any, **__: Any) -> None:
+        # A client that was made before a new login must not put its old refresh token over the new one.
+        with contextlib.suppress(token.TokenFileError):
+            if token.read(self._token_path)["creation_timestamp"] > content["creation_timestamp"]:
+                return
         token.write(self._token_path, content)
 
 

@@ -80,6 +80,29 @@ async def test_a_dead_refresh_token_waits_for_a_login_and_takes_the_new_file(tmp
             assert bench.feed.status.alarm is None
 
 
+async def test_a_refresh_of_the_old_login_does_not_overwrite_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "token.json"
+    async with exchanging(StillMarket("QQQ")) as exchange:
+        _write_token(path, exchange, age_seconds=6 * token.DAY_SECONDS, access_seconds=-60)
+        old = _source(path, exchange).client()
+        _write_token(path, exchange)
+        new = token.read(path)
+        await old.refresh_token()
+        await old.close()
+        assert exchange.rest.tokens.refreshes == 1
+        assert token.read(path) == new
+
+
+async def test_a_login_denied_for_good_is_tried_again_now_and_then(tmp_path: Path) -> None:
+    path = tmp_path / "token.json"
+    async with exchanging(StillMarket("QQQ")) as exchange:
+        _write_token(path, exchange)
+        exchange.refuse("LOGIN", 3, times=4)
+        watch = {"login_retry_seconds": 0.02}
+        async with feeding(exchange, source=_source(path, exchange), watch=watch) as bench:
+            await bench.stored("equity_tick")
+
+
 @pytest.mark.parametrize("content", [None, b"", b"{", b'{"token": {}}', b'{"creation_timestamp": 1, "token": {}}'])
 async def test_without_a_token_the_feed_starts_and_waits(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "token.json"

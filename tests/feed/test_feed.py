@@ -2,9 +2,15 @@
 
 import asyncio
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from eventlog import events
+from eventlog.errors import LogFailedError
+from eventlog.events import EquityTick, Event
+from eventlog.memory import MemoryLog
 from feed.exchange import Tape
 from tests.feed.harness import TRADE_MS, StillMarket, exchanging, feeding
 
@@ -92,3 +98,17 @@ async def test_the_first_recording_has_no_hole_and_the_next_has_one() -> None:
     assert gap.from_us == stopped.ts_us
     assert gap.from_us < gap.to_us <= connected.ts_us
     assert gap.reason == "not running"
+
+
+async def test_a_log_that_failed_ends_the_feed() -> None:
+    class FailingLog(MemoryLog):
+        async def append(self, batch: Sequence[Event]) -> range:
+            if any(isinstance(event.payload, EquityTick) for event in batch):
+                raise LogFailedError("fsync")
+            return await super().append(batch)
+
+    async with exchanging(StillMarket("QQQ")) as exchange, feeding(exchange, log=FailingLog()) as bench:
+        with pytest.raises(LogFailedError, match="fsync"):
+            await asyncio.wait_for(bench.running, 10)
+        assert exchange.streamers == []
+        assert bench.feed.status.state == "stopped"
