@@ -117,6 +117,12 @@ class Service:
                 self.context.replicator.wake()
 
 
+def compose(context: Context, source: Source, clock: Clock) -> Service:
+    """A service that has not been started: nothing runs and nothing is served yet."""
+    gatherer = Gatherer(context.settings, context.log, clock, source)
+    return Service(context, composition.feed(context.settings, context.log, source, clock), gatherer, clock)
+
+
 @contextlib.asynccontextmanager
 async def running(
     settings: Settings, source: Source, clock: Clock | None = None, any_port: bool = False
@@ -127,8 +133,7 @@ async def running(
     """
     clock = clock or SystemClock()
     async with open_context(settings, clock) as context:
-        gatherer = Gatherer(settings, context.log, clock, source)
-        service = Service(context, composition.feed(settings, context.log, source, clock), gatherer, clock)
+        service = compose(context, source, clock)
         # Served before anything starts, so that a taken port leaves no trace of a run in the record.
         async with _served(service, clock, any_port):
             try:

@@ -15,10 +15,9 @@ from eventlog import events
 from eventlog.clock import SystemClock
 from eventlog.events import EquityTick, Event, OptionQuote
 from feed.schwab import SimulatedSource
-from service import composition
+from service import app
 from service.app import Service
 from service.context import open_context
-from service.health.live import Gatherer
 from service.settings import Settings
 from service.web import page, server
 
@@ -79,8 +78,7 @@ async def recording(data_dir: Path, tickers: str = "QQQ,SPY", **more: Any) -> As
     source = SimulatedSource("http://127.0.0.1:1")
     async with open_context(settings, clock) as context:
         await context.projection.start()
-        gatherer = Gatherer(settings, context.log, clock, is_token_needed=False)
-        service = Service(context, composition.feed(settings, context.log, source, clock), gatherer, clock)
+        service = app.compose(context, source, clock)
         async with page.open_routes(service) as routes, contextlib.AsyncExitStack() as serving:
             recorder = Recorder(service, "", routes, serving)
             await recorder.serve()

@@ -1,7 +1,7 @@
 """The page in a real browser, on a record that the tests write by hand."""
 
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +188,23 @@ async def test_a_page_without_anything_on_record_says_so(browser: Browser, tmp_p
         await recording.record([recorder.tick("QQQ", now_us(), 600.25)])
         await price_shown(page, "600.25")
         await expect(page.locator("#empty")).to_be_hidden()
+
+
+async def test_the_pages_new_york_days_are_the_calendars(browser: Browser, tmp_path: Path) -> None:
+    days = [date(2026, 1, 1) + timedelta(days=n) for n in range(366)]
+    async with recorder.recording(tmp_path) as recording, opened(browser, recording.url, "days") as page:
+        found = await page.evaluate(
+            """async (days) => {
+                const { dayBounds, easternUs, dayOf } = await import("/js/time.js");
+                return days.map((day) => {
+                    const { startUs, endUs } = dayBounds(day);
+                    return [startUs, endUs, easternUs(day, 9, 30), dayOf(startUs), dayOf(endUs - 1)];
+                });
+            }""",
+            [day.isoformat() for day in days],
+        )
+    for day, row in zip(days, found, strict=True):
+        whole = calendar.session_of(day, "all")
+        assert whole is not None
+        half_past_nine = calendar.eastern_us(day, calendar.time(9, 30))
+        assert row == [whole.open_us, whole.close_us, half_past_nine, day.isoformat(), day.isoformat()]

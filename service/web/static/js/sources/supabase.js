@@ -45,7 +45,7 @@ export class SupabaseSource {
       byMinute("bars_1m_between"), byMinute("indicators_1m_between"), this.#gaps(ticker, between),
     ]);
     return {
-      position: await this.#lastTickUs(ticker, startUs, bars),
+      position: await this.#lastTickUs(ticker, day === dayOf(Date.now() * 1000) ? bars : null),
       bars: bars.map(bar),
       lines: lines.map(line),
       gaps,
@@ -86,15 +86,19 @@ export class SupabaseSource {
     return rows.map(gap);
   }
 
-  /** The bars know minutes only; the ticks of the last one may be incomplete, so the stream goes on after the true last. */
-  async #lastTickUs(ticker, startUs, bars) {
-    if (bars.length === 0) return startUs;
-    const minuteUs = toUs(bars[bars.length - 1].timestamp);
-    const { data, error } = await this.client.from("equity_data").select("timestamp").eq("ticker", ticker)
-      .gte("timestamp", toIso(minuteUs)).lt("timestamp", toIso(minuteUs + MINUTE_US))
-      .order("timestamp", { ascending: false }).limit(1);
+  /**
+   * Where the stream goes on: after the last tick that is in `bars`, which know minutes only; for an earlier day (null)
+   * after the newest tick there is, since what came in between is of no interest to it.
+   */
+  async #lastTickUs(ticker, bars) {
+    let newest = this.client.from("equity_data").select("timestamp").eq("ticker", ticker);
+    if (bars?.length) {
+      const minuteUs = toUs(bars[bars.length - 1].timestamp);
+      newest = newest.gte("timestamp", toIso(minuteUs)).lt("timestamp", toIso(minuteUs + MINUTE_US));
+    }
+    const { data, error } = await newest.order("timestamp", { ascending: false }).limit(1);
     if (error) throw new Error(error.message);
-    return data.length ? toUs(data[0].timestamp) : minuteUs;
+    return data.length ? toUs(data[0].timestamp) : dayBounds(dayOf(Date.now() * 1000)).startUs;
   }
 }
 
