@@ -75,7 +75,7 @@ def of_http(status: int, code: str, message: str, retry_after_seconds: float | N
 
 def halting(code: str, message: str) -> HaltingError:
     """A halt with what to do about it."""
-    advice = _ADVICE.get(code, "unknown answer: nothing is dropped; see docs/RUNBOOK.md")
+    advice = _ADVICE.get(code, "an unknown answer: nothing is dropped; see docs/REPLICATION.md")
     return HaltingError(f"{code}: {_one_line(message)}; {advice}" if message else f"{code}; {advice}", code)
 
 
