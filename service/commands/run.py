@@ -6,6 +6,7 @@ import signal
 import typer
 from loguru import logger
 
+from eventlog.errors import TicktapeError
 from feed import schwab
 from service import app as service_app
 from service import directory, logs, notify, options, provenance
@@ -44,6 +45,8 @@ async def _serve(settings: Settings) -> None:
             async with service_app.running(settings, source) as service:
                 await _until_stopped(service, stop)
         except Exception as error:
+            code = error.exit_code if isinstance(error, TicktapeError) else 1
+            logger.bind(event="service.failed", exit_code=code).critical("the service ends with {}: {}", code, error)
             await last_words.tell(settings, error)
             raise
 

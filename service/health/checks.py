@@ -179,7 +179,7 @@ def gaps(facts: Facts) -> Check:
         return Check("gaps", "ok", f"{found.seconds:.0f} s", "Today's record is whole.")
     reason = f", the last one: {found.last_reason}" if found.last_reason else ""
     sentence = (
-        f"{found.count} holes today, {duration(found.seconds)} not recorded{reason}. They are in `ticktape log gaps`."
+        f"{found.count} holes today, {duration(found.seconds)} not recorded{reason}. `ticktape log stats` lists them."
     )
     return Check("gaps", "warning", duration(found.seconds), sentence)
 

@@ -191,6 +191,7 @@ async def test_a_log_that_fails_ends_it_with_4_and_is_told_once(tmp_path: Path) 
                 breaking = await _break_disk(service.pid)
                 assert await service.end() == 4, service.output + service.errors
                 await breaking.wait()
+            assert service.events("service.failed")[0]["exit_code"] == 4
             assert service.errors.startswith("ticktape: ")
             assert service.errors.count("\n") == 1, service.errors
     assert inbox.changes().count(("process", "error")) == 1
