@@ -12,7 +12,9 @@ class TapeError(UsageError):
 
 
 class ConnectionEndedError(FeedError):
-    """A connection ended, or never came about. The message is the reason that a `feed_gap` records."""
+    """A connection ended, or never came about. `reason` is what a `feed_gap` records; the message is for people."""
+
+    reason = "ended"
 
 
 class StreamClosedError(ConnectionEndedError):
@@ -21,6 +23,7 @@ class StreamClosedError(ConnectionEndedError):
     def __init__(self, code: int, reason: str = "") -> None:
         super().__init__(f"stream closed ({code}{': ' + reason if reason else ''})")
         self.code = code
+        self.reason = f"socket_closed_{code}"
 
 
 class StreamerCodeError(ConnectionEndedError):
@@ -31,26 +34,37 @@ class StreamerCodeError(ConnectionEndedError):
             f"streamer code {code}{' to ' + request if request else ''}{': ' + message if message else ''}"
         )
         self.code = code
+        self.reason = f"streamer_code_{code}"
 
 
 class SilentStreamError(ConnectionEndedError):
     """No frame, heartbeats included, for longer than the watchdog allows."""
 
+    reason = "silent_stream"
+
 
 class StaleTickerError(ConnectionEndedError):
     """A liquid ticker stayed without ticks although it was subscribed anew."""
+
+    reason = "stale_ticker"
 
 
 class UnreachableError(ConnectionEndedError):
     """Schwab cannot be reached or answers with an error: try again later."""
 
+    reason = "unreachable"
+
 
 class ProtocolError(ConnectionEndedError):
     """Schwab sent something that is not its protocol, too often to go on."""
 
+    reason = "protocol_error"
+
 
 class LoginNeededError(ConnectionEndedError):
     """No valid refresh token: a person must run `ticktape login`."""
+
+    reason = "login_needed"
 
 
 class GarbageFrameError(FeedError):

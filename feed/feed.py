@@ -176,7 +176,7 @@ class Feed:
 
     def _after(self, error: errors.ConnectionEndedError) -> Step:
         step = self._attempts.after(error)
-        self._holes.open(str(error))
+        self._holes.open(error.reason)
         self.status.reconnects += 1
         self.status.state, self.status.last_error, self.status.alarm = step.state, str(error), step.alarm
         log = logger.bind(event="feed.ended", state=step.state)

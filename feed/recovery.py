@@ -67,6 +67,6 @@ async def last_recorded(log: History) -> tuple[int, str] | None:
         return None
     stopped = await log.latest("service_stopped", "")
     if stopped is not None and stopped.seq > connected.seq:
-        return stopped.ts_us, "not running"
+        return stopped.ts_us, "not_running"
     last = (await log.read(log.head - 1, 1)).events[-1]
     return last.recorded_us, "restart"

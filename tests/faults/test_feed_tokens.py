@@ -76,7 +76,7 @@ async def test_a_dead_refresh_token_waits_for_a_login_and_takes_the_new_file(tmp
             _write_token(path, exchange)
             await bench.stored("feed_connected", 2)
             [gap] = await bench.payloads("feed_gap")
-            assert "1011" in gap.reason
+            assert gap.reason == "socket_closed_1011"
             assert bench.feed.status.alarm is None
 
 

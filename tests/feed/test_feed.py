@@ -97,7 +97,7 @@ async def test_the_first_recording_has_no_hole_and_the_next_has_one() -> None:
     connected = await bench.log.latest("feed_connected", "")
     assert gap.from_us == stopped.ts_us
     assert gap.from_us < gap.to_us <= connected.ts_us
-    assert gap.reason == "not running"
+    assert gap.reason == "not_running"
 
 
 async def test_a_log_that_failed_ends_the_feed() -> None:
