@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from loguru import logger
+
 from eventlog.clock import Clock
 from eventlog.database import Database
 from replicator.rows import Row
@@ -82,7 +84,11 @@ class Summary:
             connection.executemany(_ADD_AND_REPLACE, found)
 
         if found:
-            await self._state.transaction(work)
+            try:
+                await self._state.transaction(work)
+            except sqlite3.OperationalError as error:
+                # A summary is no fact: it is given up rather than kept in memory until the disk has room.
+                logger.bind(event="replicator.summary_lost").warning("state.db refused a summary ({})", error)
 
 
 def _row(ticker: str, minute_us: int, minute: _Minute) -> tuple[str, int, int, int, int, int, str]:

@@ -6,6 +6,7 @@ Invariant: the cursor moves only after the acknowledgement, and only to what was
 import asyncio
 import contextlib
 import random
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -101,6 +102,7 @@ class Pump:
         self._rate = 0.0
         self._unsent_derived = 0
         self._probed = False
+        self._in_hand = Batch()
         self._restored: CursorBeyondHeadError | None = None
         self._noted_state: State | None = None
         self._failures = 0
@@ -120,23 +122,23 @@ class Pump:
     async def sync_once(self) -> SyncResult:
         """Deliver the next chunk. Errors of the destination are in the result, all others are raised."""
         async with self._lock:
-            batch: Batch | None = None
+            self._in_hand = Batch()
             try:
-                if self._restored is not None:
-                    raise self._restored
-                if not self._probed or self.state == "halted":
-                    await self._sink.probe(self.table)
-                    self._probed = True
-                batch = await self._next_batch()
-                return await self._ship(batch)
+                return await self._sync()
             except (RetryableError, HaltingError, CursorBeyondHeadError, CorruptEventError) as error:
-                await self._forget_ahead()
-                if isinstance(error, CursorBeyondHeadError):
-                    self._restored = error
-                result = self._failed(error, batch)
-                await self._note_state()
-                self._unsent_derived = await self._count_derived()
-                return result
+                return await self._failed(error)
+            except sqlite3.OperationalError as error:
+                # A full disk, mostly. The rows may have arrived; they are sent again, which changes nothing.
+                return await self._failed(RetryableError(f"state.db refused a write ({error})"))
+
+    async def _sync(self) -> SyncResult:
+        if self._restored is not None:
+            raise self._restored
+        if not self._probed or self.state == "halted":
+            await self._sink.probe(self.table)
+            self._probed = True
+        self._in_hand = await self._next_batch()
+        return await self._ship(self._in_hand)
 
     async def _next_batch(self) -> Batch:
         ahead, self._ahead = self._ahead, None
@@ -194,9 +196,11 @@ class Pump:
             await self._cursors.advance(self.table.name, self._saved, self.cursor, [])
             self._saved = self.cursor
 
-    def _failed(self, error: TicktapeError, batch: Batch | None) -> SyncResult:
-        rows = batch.rows if batch is not None else []
-        self._on_failed(self.table, rows)
+    async def _failed(self, error: TicktapeError) -> SyncResult:
+        await self._forget_ahead()
+        if isinstance(error, CursorBeyondHeadError):
+            self._restored = error
+        self._on_failed(self.table, self._in_hand.rows)
         self._rate = 0.0
         self._failures += 1
         self.last_error = str(error)
@@ -209,6 +213,8 @@ class Pump:
             self.state = "halted"
             wait = PROBE_SECONDS
         self._alarms.failed(self.table.name, error, halted=self.state == "halted", wait_seconds=wait)
+        await self._note_state()
+        self._unsent_derived = await self._count_derived()
         return SyncResult(error=error, wait_seconds=wait, more=True)
 
     async def _worked(self, rows: int) -> None:
@@ -221,8 +227,9 @@ class Pump:
     async def _note_state(self) -> None:
         if self.state != self._noted_state:
             noted = RESTORED if self._restored is not None else self.state
-            await self._cursors.note_state(self.table.name, noted, self.last_error)
-            self._noted_state = self.state
+            with contextlib.suppress(sqlite3.OperationalError):  # said by the cursor's own write already
+                await self._cursors.note_state(self.table.name, noted, self.last_error)
+                self._noted_state = self.state
 
     async def _count_derived(self) -> int:
         """Unsent rows of a table of state.db; those of the log follow from its head."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from eventlog import events
 from eventlog.api import Log, Page
 from eventlog.database import Database
+from eventlog.errors import CorruptEventError
 from replicator import rows
 from replicator.errors import CursorBeyondHeadError
 from replicator.rows import Row
@@ -89,10 +90,20 @@ class LogPages:
             head = self.log.head
             if self._last is not None and self._last[:2] == (after, head):
                 return self._last[2]
-            page = await self.log.read(after, limit)
+            page = await self._before_damage(after, limit)
             is_tail = page.through_seq == head and len(page.events) <= SHARED_EVENTS
             self._last = (after, head, page) if is_tail else None
             return page
+
+    async def _before_damage(self, after: int, limit: int) -> Page:
+        """What can be read in front of a corrupt event. Raises CorruptEventError when that is the next one."""
+        while True:
+            try:
+                return await self.log.read(after, limit)
+            except CorruptEventError:
+                if limit == 1:
+                    raise
+                limit //= 2
 
 
 class LogSource:

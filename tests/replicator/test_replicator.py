@@ -1,10 +1,12 @@
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Collection
 
 import msgspec
 
 from eventlog.api import Page
+from eventlog.errors import CorruptEventError
 from eventlog.events import EquityQuote, Event, FeedGap, OptionQuote
 from replicator import rows
 from replicator.backfill import Scope, backfill
@@ -217,6 +219,44 @@ async def test_an_event_that_cannot_be_a_row_is_a_dead_letter(bench: Bench) -> N
     result = await bench.replicator.sync_once("option_prices")
     assert (result.delivered, result.dead, result.error) == (1, 1, None)
     assert await bench.query("SELECT seq, row FROM dead_letters") == [(1, '{"symbol": "X"}')]
+
+
+async def test_rows_before_a_corrupt_event_are_sent_and_the_table_halts_at_it(bench: Bench) -> None:
+    await bench.log.append([tick(number) for number in range(10)])
+    read = bench.log.read
+
+    async def damaged(after: int, limit: int, kinds: Collection[str] | None = None) -> Page:
+        if after < 7 <= after + limit:
+            raise CorruptEventError(7, "its content does not match its CRC")
+        return await read(after, limit, kinds)
+
+    bench.log.read = damaged  # type: ignore[method-assign]
+    while (result := await bench.replicator.sync_once("equity_data")).error is None:
+        assert result.more
+    assert isinstance(result.error, CorruptEventError)
+    assert (bench.replicator.status()[0].state, bench.replicator.status()[0].cursor) == ("halted", 6)
+    assert len(bench.sink.rows()) == 6
+
+
+async def test_a_full_disk_below_state_db_sends_again_and_goes_on(bench: Bench) -> None:
+    await bench.log.append([tick(number) for number in range(3)])
+    await bench.database.run(_fill_up)
+    result = await bench.replicator.sync_once("equity_data")
+    assert isinstance(result.error, RetryableError) and "state.db" in str(result.error)
+    assert bench.replicator.status()[0].cursor == 0
+    await bench.query("PRAGMA max_page_count = 1000000")
+    assert (await bench.replicator.sync_once("equity_data")).delivered == 3
+    assert len(bench.sink.rows()) == 3 and bench.replicator.status()[0].state == "ok"
+
+
+def _fill_up(connection: sqlite3.Connection) -> None:
+    """No page more, and no room for a cursor in those that are there."""
+    connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0]}")
+    for size in (900, 300, 100, 30, 10):
+        with contextlib.suppress(sqlite3.OperationalError):
+            for number in range(1_000):
+                values = (f"{size}-{number}", "x" * size)
+                connection.execute("INSERT INTO cursors VALUES (?, ?, 0, 0, 0)", values)
 
 
 async def test_wake_ups_flush_at_once_and_at_most_ten_times_a_second(bench: Bench) -> None:
