@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from eventlog.clock import ManualClock
 from eventlog.errors import CorruptEventError
 from eventlog.events import BarBackfill, EquityQuote, Event
 from eventlog.memory import MemoryLog
+from indicators import projection as projection_module
 from indicators import store
 from indicators.definition import Definition
 from indicators.errors import ProjectionError
@@ -80,9 +82,9 @@ async def test_it_follows_the_tail_of_a_real_log_and_tells_of_new_rows(tmp_path:
         projection.on_rows = woken.set
         await projection.start()
         running = asyncio.ensure_future(projection.run(stop))
-        for event in events:
+        for start in range(0, len(events), 8):
             woken.clear()
-            await log.append([event])
+            await log.append(events[start : start + 8])
             await asyncio.wait_for(woken.wait(), 5)
             assert projection.checkpoint == log.head
         stop.set()
@@ -92,6 +94,67 @@ async def test_it_follows_the_tail_of_a_real_log_and_tells_of_new_rows(tmp_path:
         await worlds.projected(log, state, Definition())
         assert await worlds.stored(state) == online
     await log.close()
+
+
+class WatchedLog:
+    """A log that tells when its follower waits for the next event."""
+
+    def __init__(self, inner: MemoryLog) -> None:
+        self._inner = inner
+        self.is_waited_for = asyncio.Event()
+
+    async def wait_beyond(self, seq: int) -> int:
+        if self._inner.head <= seq:
+            self.is_waited_for.set()
+        return await self._inner.wait_beyond(seq)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+async def test_a_busy_log_is_folded_at_a_pace_and_an_idle_one_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace_seconds = 0.5
+    monkeypatch.setattr(projection_module, "PACE_SECONDS", pace_seconds)
+    log, stop, folds, woken = await worlds.memory_log([]), asyncio.Event(), 0, asyncio.Event()
+
+    def note() -> None:
+        nonlocal folds
+        folds += 1
+        woken.set()
+
+    async with worlds.opened_state(tmp_path / "state.db") as state:
+        watched = WatchedLog(log)
+        projection = Projection(watched, state, Definition())
+        projection.on_rows = note
+        await projection.start()
+        running = asyncio.ensure_future(projection.run(stop))
+        await asyncio.wait_for(watched.is_waited_for.wait(), 5)
+        began = time.monotonic()
+        first, *others = worlds.tape()[:40]
+        await log.append([first])
+        await asyncio.wait_for(woken.wait(), 5)
+        assert time.monotonic() - began < pace_seconds
+        for event in others:
+            await log.append([event])
+            await asyncio.sleep(0.02)
+        assert 2 <= folds <= 1 + (time.monotonic() - began) / pace_seconds
+        stop.set()
+        await asyncio.wait_for(running, 5)
+
+
+async def test_stopping_does_not_wait_for_the_pace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection_module, "PACE_SECONDS", 3600.0)
+    log, stop, folded = await worlds.memory_log(worlds.tape()), asyncio.Event(), asyncio.Event()
+    async with worlds.opened_state(tmp_path / "state.db") as state:
+        projection = Projection(log, state, Definition())
+        projection.on_rows = folded.set
+        await projection.start()
+        running = asyncio.ensure_future(projection.run(stop))
+        await asyncio.wait_for(folded.wait(), 5)
+        stop.set()
+        await asyncio.wait_for(running, 5)
 
 
 async def test_run_ends_with_the_log(tmp_path: Path) -> None:
