@@ -43,7 +43,6 @@ class Streamer:
         self._told: dict[tuple[str, str], Fields] = {}
         self._frozen = asyncio.Event()
         self.silent = False
-        self.logged_in = False
 
     async def run(self) -> None:
         """Serve until the socket closes."""
@@ -52,11 +51,6 @@ class Streamer:
             await self._receive_requests()
         finally:
             sender.cancel()
-
-    @property
-    def is_subscribed(self) -> bool:
-        """Whether anything is subscribed."""
-        return bool(self._told)
 
     async def publish(self, service: str, updates: Iterable[tuple[str, Fields]]) -> None:
         """Send what each update changes for this client: one content item per update, all in one frame."""
@@ -137,9 +131,7 @@ class Streamer:
     async def _carry_out(self, request: dict[str, Any]) -> None:
         service, command = request["service"], request["command"]
         keys = [key for key in str(request.get("parameters", {}).get("keys", "")).split(",") if key]
-        if command == "LOGIN":
-            self.logged_in = True
-        elif command == "LOGOUT":
+        if command == "LOGOUT":
             await self.flushed()
             await self.close(1000)
         elif command == "UNSUBS":
