@@ -50,6 +50,9 @@ class FrameReader:
             elif event.kind == "feed_gap":
                 gap = dict(zip(history.GAP_COLUMNS, history.gap_row(event), strict=True))
                 messages[event.ticker] += message("gap", gap, page.through_seq)
+            elif event.kind == "bar_backfill":
+                reason = {"reason": "minutes of a hole were filled in"}
+                messages[event.ticker] = message("resync", reason, page.through_seq)
             elif event.kind == "option_quote":
                 contract = history.contract_row(event)
                 batch.contracts.setdefault(event.ticker, {})[contract["symbol"]] = contract

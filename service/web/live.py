@@ -1,6 +1,7 @@
 """`GET /api/live`: Server-Sent Events, resumed by Last-Event-ID = seq. Described in docs/API.md."""
 
 import asyncio
+import socket
 
 from aiohttp import web
 
@@ -14,6 +15,8 @@ WRITE_TIMEOUT_SECONDS = 30.0
 
 RETRY = b"retry: 1000\n\n"
 """Milliseconds after which a browser comes back when the stream has broken."""
+
+SEND_BUFFER_BYTES = 128 * 1024
 
 HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -37,6 +40,7 @@ class Live:
         try:
             async with self._tail.watched_by(viewer, after) as missed:
                 await response.prepare(request)
+                _bound_kernel_buffer(request)
                 await _write(response, RETRY)
                 async for message in missed:
                     await _write(response, message)
@@ -55,6 +59,13 @@ def _resume_after(request: web.Request) -> int | None:
     if last_event_id:
         return query.integer({"Last-Event-ID": last_event_id}, "Last-Event-ID", 0)
     return query.integer(request.query, "after", 0) if "after" in request.query else None
+
+
+def _bound_kernel_buffer(request: web.Request) -> None:
+    """Else the kernel keeps up to 4 MB for a page that sleeps, beyond the bound of its mailbox."""
+    if request.transport is not None:
+        connection = request.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
 
 async def _write(response: web.StreamResponse, message: bytes) -> None:

@@ -16,7 +16,7 @@ from service.web.viewer import Viewer
 if TYPE_CHECKING:
     from service.app import Service
 
-PAGE_EVENTS = 2_000
+PAGE_EVENTS = 1_000
 PACE_SECONDS = 0.2
 """Between two frames: what came meanwhile shares one read, one encoding and one write per viewer."""
 VITALS_SECONDS = 1.0
@@ -108,8 +108,10 @@ class Tail:
 
     async def _follow(self) -> None:
         while True:
+            pause_seconds = PACE_SECONDS
             try:
-                await self._next()
+                if await self._next() == PAGE_EVENTS:
+                    pause_seconds = 0.0
             except LogClosedError:
                 return  # the service is ending
             except TicktapeError as error:
@@ -117,16 +119,19 @@ class Tail:
                 for viewer in self._viewers:
                     viewer.offer_latest("trouble", frames.message("trouble", {"error": str(error)}))
                 await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
-            await asyncio.sleep(PACE_SECONDS)
+            await asyncio.sleep(pause_seconds)
 
-    async def _next(self) -> None:
+    async def _next(self) -> int:
+        """Hand out the next page; the number of events it was asked for."""
         head = await self._log.wait_beyond(self.position)
         through = await self._folded(head)
-        batch = await self._reader.read(self.position, min(PAGE_EVENTS, through - self.position))
+        limit = min(PAGE_EVENTS, through - self.position)
+        batch = await self._reader.read(self.position, limit)
         self.position = batch.through_seq
         self._keep(batch)
         for viewer in self._viewers:
             viewer.offer(batch.message(viewer.ticker))
+        return limit
 
     async def _folded(self, head: int) -> int:
         """How far to send: as far as the indicators are known, or everything when these stay behind for too long."""

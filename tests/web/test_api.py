@@ -9,8 +9,8 @@ from market import calendar
 from tests.web import recorder
 from tests.web.recorder import MINUTE_US, Recorder
 
-OPEN_US = calendar.session_of(calendar.date(2026, 11, 20), "regular").open_us  # type: ignore[union-attr]
-DAY = "2026-11-20"
+OPEN_US = calendar.session_of(calendar.date(2025, 11, 20), "regular").open_us  # type: ignore[union-attr]
+DAY = "2025-11-20"
 
 
 async def get(client: aiohttp.ClientSession, path: str, status: int = 200, **query: Any) -> Any:
@@ -68,14 +68,14 @@ async def test_ticks_are_paged(recording: Recorder, client: aiohttp.ClientSessio
 
 
 async def test_days_are_eastern_and_newest_first(recording: Recorder, client: aiohttp.ClientSession) -> None:
-    evening = calendar.eastern_us(calendar.date(2026, 11, 19), calendar.time(23, 59))
+    evening = calendar.eastern_us(calendar.date(2025, 11, 19), calendar.time(23, 59))
     await recording.record([recorder.tick("QQQ", evening, 600.0), recorder.tick("QQQ", OPEN_US, 601.0)])
-    assert (await get(client, "/api/days", ticker="QQQ"))["days"] == ["2026-11-20", "2026-11-19"]
+    assert (await get(client, "/api/days", ticker="QQQ"))["days"] == ["2025-11-20", "2025-11-19"]
     assert (await get(client, "/api/days", ticker="SPY"))["days"] == []
 
 
 async def test_gaps_touch_the_day_and_concern_the_ticker(recording: Recorder, client: aiohttp.ClientSession) -> None:
-    midnight = calendar.session_of(calendar.date(2026, 11, 20), "all").open_us  # type: ignore[union-attr]
+    midnight = calendar.session_of(calendar.date(2025, 11, 20), "all").open_us  # type: ignore[union-attr]
     await recording.record(
         [
             recorder.gap(midnight - MINUTE_US, midnight + MINUTE_US, "across midnight"),
@@ -89,9 +89,9 @@ async def test_gaps_touch_the_day_and_concern_the_ticker(recording: Recorder, cl
 
 
 async def test_sessions_know_half_days_and_closed_days(client: aiohttp.ClientSession) -> None:
-    half_day = await get(client, "/api/sessions", day="2026-11-27")
+    half_day = await get(client, "/api/sessions", day="2025-11-28")
     assert half_day["regular"]["close_us"] - half_day["regular"]["open_us"] == 3.5 * 3600 * 1_000_000
-    assert (await get(client, "/api/sessions", day="2026-11-22"))["regular"] is None
+    assert (await get(client, "/api/sessions", day="2025-11-22"))["regular"] is None
 
 
 async def test_the_chain_has_the_newest_quote_of_each_contract(

@@ -6,12 +6,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from eventlog.events import BarBackfill, Event
 from market import calendar
 from service.web import frames, tail, viewer
 from tests.web import recorder, sse
 from tests.web.recorder import MINUTE_US, Recorder
 
-OPEN_US = calendar.session_of(calendar.date(2026, 11, 20), "regular").open_us  # type: ignore[union-attr]
+OPEN_US = calendar.session_of(calendar.date(2025, 11, 20), "regular").open_us  # type: ignore[union-attr]
 
 
 def walk(count: int, since_us: int = OPEN_US, ticker: str = "QQQ") -> list[Any]:
@@ -25,7 +26,7 @@ async def test_ticks_come_with_their_indicators_once_these_are_folded(
     async with client.get("/api/live", params={"ticker": "QQQ"}) as response:
         await recording.record(walk(12))
         rows = await sse.ticks(response, 12)
-    stored = await (await client.get("/api/indicators?ticker=QQQ&day=2026-11-20&every_seconds=0")).json()
+    stored = await (await client.get("/api/indicators?ticker=QQQ&day=2025-11-20&every_seconds=0")).json()
     assert [row[1] for row in rows] == [event.ts_us for event in walk(12)]
     assert [[row[1], row[4], row[5]] for row in rows] == stored["rows"]
 
@@ -34,7 +35,7 @@ async def test_history_and_stream_join_without_hole_or_overlap(
     recording: Recorder, client: aiohttp.ClientSession
 ) -> None:
     await recording.record(walk(70))
-    bars = await (await client.get("/api/bars?ticker=QQQ&day=2026-11-20")).json()
+    bars = await (await client.get("/api/bars?ticker=QQQ&day=2025-11-20")).json()
     await recording.record(walk(20, OPEN_US + 70_000_000))
     async with client.get("/api/live", params={"ticker": "QQQ", "after": bars["through_seq"]}) as response:
         await recording.record(walk(10, OPEN_US + 90_000_000))
@@ -91,6 +92,41 @@ async def test_ticks_do_not_wait_for_a_projection_that_stands_still(
                 break
     assert message.data["folded_seq"] < message.data["rows"][0][0]
     assert message.data["rows"][0][4:] == [None, None]
+
+
+async def test_minutes_filled_in_after_a_hole_are_fetched_anew(
+    recording: Recorder, client: aiohttp.ClientSession
+) -> None:
+    bar = BarBackfill(open=600.0, high=600.5, low=599.5, close=600.25, volume=1000)
+    async with client.get("/api/live", params={"ticker": "QQQ"}) as response:
+        await recording.record([Event("QQQ", OPEN_US, bar)])
+        async for message in sse.messages(response):
+            if message.name == "resync":
+                break
+    assert message.last_event_id == "1"
+    bars = await (await client.get("/api/bars?ticker=QQQ&day=2025-11-20")).json()
+    assert bars["rows"][0][:6] == [OPEN_US, 600.0, 600.5, 599.5, 600.25, 1000]
+
+
+async def test_a_page_that_does_not_read_holds_up_nobody(
+    recording: Recorder, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "PACE_SECONDS", 0.0)
+    monkeypatch.setattr(tail, "FOLD_PATIENCE_SECONDS", 0.0)
+    count = 60_000
+    slow = client.get("/api/live", params={"ticker": "QQQ"})
+    async with slow as sleeping, client.get("/api/live", params={"ticker": "QQQ"}) as reading:
+        seen = asyncio.create_task(sse.ticks(reading, count))
+        step_us = 100_000
+        ticks = list(recorder.walk("QQQ", OPEN_US, OPEN_US + count * step_us, step_us, 600.0))
+        for start in range(0, count, 5000):
+            await recording.append(ticks[start : start + 5000])
+        rows = await seen
+        assert [row[0] for row in rows] == list(range(1, count + 1))
+        async for message in sse.messages(sleeping):
+            if message.name == "resync":
+                break
+    assert message.data == {"reason": "this page read too slowly"}
 
 
 async def test_vitals_come_at_once_and_every_second(client: aiohttp.ClientSession) -> None:

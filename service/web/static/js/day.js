@@ -16,6 +16,7 @@ export class DayView {
   #isBehind = false;
   #isReloading = false;
   ticker = "";
+  days = [];
   onPrices = () => {};
 
   constructor({ source, about, chart, legend, vitals }) {
@@ -44,7 +45,14 @@ export class DayView {
     this.#showLast();
     const empty = find("#empty");
     empty.hidden = bars.length > 0;
-    setText(empty, this.isLive ? "No tick recorded yet today. The chart starts with the first one." : "No tick on record for this day.");
+    setText(empty, this.#whyEmpty());
+  }
+
+  #whyEmpty() {
+    if (!this.isLive) return "No tick on record for this day.";
+    const last = this.days.find((day) => day !== this.day);
+    const before = last ? ` The last day on record is ${last}: choose it above.` : "";
+    return `No tick recorded yet today; the chart starts with the first one.${before}`;
   }
 
   #listeners(generation) {
@@ -142,6 +150,7 @@ export class DayView {
   async #fillDays(generation) {
     const days = await this.source.days(this.ticker);
     if (generation !== this.#generation) return;
+    this.days = days;
     const all = [...new Set([this.about.today, ...days, this.day])].sort().reverse();
     find("#day").replaceChildren(...all.map((day) => new Option(day === this.about.today ? `${day} · live` : day, day === this.about.today ? "" : day)));
     find("#day").value = this.isLive ? "" : this.day;

@@ -42,7 +42,7 @@ async function start() {
 
 /** The address says what is shown (#QQQ or #QQQ/2026-11-20), so that a reload or a bookmark restores it. */
 function place(about) {
-  const [ticker, day] = decodeURIComponent(location.hash.slice(1)).split("/");
+  const [ticker, day] = location.hash.slice(1).split("/").map(decodeURIComponent);
   return {
     ticker: about.tickers.includes(ticker) ? ticker : about.tickers[0],
     day: /^\d{4}-\d{2}-\d{2}$/.test(day ?? "") ? day : "",
