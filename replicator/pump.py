@@ -38,11 +38,15 @@ State = Literal["ok", "retrying", "halted"]
 
 @dataclass(frozen=True)
 class SyncResult:
-    """One call of `sync_once`. `wait_seconds` is how long to wait before the next one after an error."""
+    """One call of `sync_once`. `wait_seconds` is how long to wait before the next one after an error.
+
+    `more`: something is unsent. `is_catching_up`: so much that the next call should follow at once.
+    """
 
     delivered: int = 0
     dead: int = 0
     more: bool = False
+    is_catching_up: bool = False
     error: TicktapeError | None = None
     wait_seconds: float = 0.0
 
@@ -153,10 +157,10 @@ class Pump:
                 await self.save()
             await self._worked(0)
             self.oldest_unsent_us = None
-            return SyncResult(more=batch.more)
+            return SyncResult(more=batch.more, is_catching_up=batch.is_full)
         if batch.rows:
             self.oldest_unsent_us = row_module.microseconds(batch.rows[0].timestamp)
-        if batch.more and self.state == "ok":
+        if batch.more and batch.is_full and self.state == "ok":
             self._ahead = asyncio.create_task(self.source.read(batch.through, self.chunk.rows))
         sent = time.monotonic()
         delivered = await self._delivery.deliver(batch)
@@ -169,7 +173,7 @@ class Pump:
         await self._worked(delivered.rows)
         if not batch.more:
             self.oldest_unsent_us = None
-        return SyncResult(delivered.rows, len(delivered.dead), batch.more)
+        return SyncResult(delivered.rows, len(delivered.dead), batch.more, batch.more and batch.is_full)
 
     async def _acknowledge(self, batch: Batch, delivered: Delivered) -> None:
         after = Cursor(batch.through, self.cursor.delivered + delivered.rows)

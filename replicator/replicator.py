@@ -193,7 +193,7 @@ class Replicator:
         return desk.task
 
     async def _send_all(self, desk: _Desk) -> SyncResult:
-        """Chunk after chunk until nothing more is known to be unsent, or an error."""
+        """One chunk; while catching up chunk after chunk. What arrives meanwhile waits for the next flush."""
         desk.not_before = time.monotonic() + 1 / FLUSHES_PER_SECOND
         desk.dirty = False
         head = self._log.head
@@ -205,7 +205,8 @@ class Replicator:
                 return result
             if result.delivered or result.dead:
                 desk.head_before = head
-            if not result.more:
+            if not result.is_catching_up:
+                desk.dirty = desk.dirty or result.more
                 return result
 
     async def drain(self, timeout_seconds: float) -> int:

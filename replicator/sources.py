@@ -32,13 +32,17 @@ class Flawed:
 
 @dataclass
 class Batch:
-    """Rows in order of position. Everything up to `through` is in here or is nothing for this table."""
+    """Rows in order of position. Everything up to `through` is in here or is nothing for this table.
+
+    `more`: there are positions beyond. `is_full`: the page was as large as asked for, so the table is catching up.
+    """
 
     rows: list[Row] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     flawed: list[Flawed] = field(default_factory=list)
     through: int = 0
     more: bool = False
+    is_full: bool = False
 
     def add(self, table: TableSpec, positions: Sequence[int], found: Sequence[Row]) -> None:
         """Append rows; those that can never be sent are set aside."""
@@ -125,7 +129,7 @@ class LogSource:
         page = await self._pages.read(after, limit)
         # Nothing looked at although the head is beyond: those events were deleted by retention.
         through = page.through_seq if page.through_seq > after else head
-        batch = Batch(through=through, more=through < self._log.head)
+        batch = Batch(through=through, more=through < self._log.head, is_full=len(page.events) >= limit)
         kinds = self._table.kinds
         found = [event for event in page.events if event.kind in kinds]
         for start in range(0, len(found), CONVERTED_AT_ONCE):
@@ -174,7 +178,8 @@ class StateSource:
 
     async def read(self, after: int, limit: int) -> Batch:
         found = await self._state.run(lambda connection: connection.execute(self._page, (after, limit)).fetchall())
-        batch = Batch(through=found[-1][0] if found else after, more=len(found) == limit)
+        is_full = len(found) == limit
+        batch = Batch(through=found[-1][0] if found else after, more=is_full, is_full=is_full)
         for start in range(0, len(found), CONVERTED_AT_ONCE):
             if start:
                 await asyncio.sleep(0)

@@ -272,6 +272,16 @@ async def test_wake_ups_flush_at_once_and_at_most_ten_times_a_second(bench: Benc
     assert bench.sink.most_under_way == 1
 
 
+async def test_a_stream_of_events_is_gathered_between_flushes(bench: Bench) -> None:
+    async with running(bench.replicator):
+        for number in range(100):
+            await bench.log.append([tick(number)])
+            bench.replicator.wake()
+            await asyncio.sleep(0.005)
+    flushes = [chunk for table, chunk in bench.sink.chunks if table == "equity_data"]
+    assert 3 <= len(flushes) <= 12
+
+
 async def test_a_batch_size_waits_for_so_many_events(bench: Bench) -> None:
     await bench.restart(batch_size=3)
     async with running(bench.replicator):
