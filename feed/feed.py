@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from datetime import UTC, datetime
 
 from loguru import logger
 
@@ -65,10 +66,16 @@ class Feed:
             await asyncio.wait([appending, streaming], return_when=asyncio.FIRST_COMPLETED)
             # Also when streaming broke: what was received becomes durable before the error ends the process.
             draining = asyncio.create_task(self._appender.drained())
-            await asyncio.wait([appending, draining], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                [appending, draining], timeout=self._watch.drain_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
             for task in (appending, streaming):
                 if task.done():
                     task.result()
+            if not draining.done():
+                logger.bind(event="feed.not_drained").error(
+                    "stopped with events the log did not take in {:g} s: is the disk full?", self._watch.drain_seconds
+                )
         finally:
             tasks = [task for task in (appending, streaming, backfilling, draining) if task is not None]
             for task in tasks:
@@ -117,8 +124,9 @@ class Feed:
             self.status.next_open_us = self._hours.next_session(now_us).open_us
             if told_us != self.status.next_open_us:
                 told_us = self.status.next_open_us
+                opens = datetime.fromtimestamp(told_us / 1e6, UTC)
                 logger.bind(event="feed.closed", next_open_us=told_us).info(
-                    "market closed; it opens next at {}", told_us
+                    "market closed; it opens next at {:%Y-%m-%d %H:%M} UTC", opens
                 )
             await _wait_for(stop, self._watch.poll_seconds)
         return False
@@ -126,7 +134,7 @@ class Feed:
     async def _stream_once(self, stop: asyncio.Event, refresh_token: bool) -> None:
         self.status.state = "connecting"
         self.status.connections += 1
-        self._holes.attempt()
+        self._holes.none_before_now()
         client = self._source.client()
         try:
             if refresh_token:
@@ -144,7 +152,6 @@ class Feed:
         ending = asyncio.create_task(self._end_of_session(stop, until))
         try:
             await connection.run(until, self._healthy)
-            self._holes.session_over()
         finally:
             ending.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -167,6 +174,7 @@ class Feed:
         """Everything is subscribed: close the hole, then say so, in this order on record."""
         self._attempts.accepted()
         self._holes.close()
+        self._holes.none_before_now()
         tickers = [ticker for ticker in self._options.tickers if ticker not in self.status.refused_tickers]
         connected = FeedConnected(tickers=tickers + self._contracts.chosen())
         self._appender.add([Event("", self._clock.now_us(), connected)])

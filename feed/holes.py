@@ -39,7 +39,7 @@ class Holes:
         self._appender = appender
         self._clock = clock
         self._status = status
-        self._attempt_us = 0
+        self._earliest_us = 0
         self._open: tuple[int, str] | None = None
         self._to_fill: deque[tuple[int, int]] = deque()
 
@@ -53,19 +53,15 @@ class Holes:
             assert isinstance(gap, FeedGap)
             self._to_fill.extend(self._hours.within_sessions(gap.from_us, gap.to_us))
 
-    def attempt(self) -> None:
-        """A connection is about to be made."""
-        self._attempt_us = self._clock.now_us()
+    def none_before_now(self) -> None:
+        """A connection is about to be made, or is complete: a hole that opens next begins here at the earliest."""
+        self._earliest_us = self._clock.now_us()
 
     def open(self, reason: str) -> None:
         """The connection ended or did not come about. An open hole keeps its beginning and its reason."""
         if self._open is None:
             since_us = self._status.last_frame_us or 0
-            self._open = max(since_us, self._attempt_us), reason
-
-    def session_over(self) -> None:
-        """The connection ended because the session did: from here on there is no hole."""
-        self._attempt_us = self._clock.now_us()
+            self._open = max(since_us, self._earliest_us), reason
 
     def close(self) -> None:
         """Put the hole on record up to now, where the market was open."""

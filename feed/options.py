@@ -27,6 +27,8 @@ class Watch:
     """After a login was denied for good, in case Schwab was wrong; a new token file is tried at once."""
     options_retry_seconds: float = 60.0
     """After option contracts could not be had or added."""
+    drain_seconds: float = 10.0
+    """For the log to take what was received before a stop."""
     poll_seconds: float = 1.0
     """How often the wall clock, the token file and the options are looked at."""
 

@@ -112,3 +112,18 @@ async def test_a_log_that_failed_ends_the_feed() -> None:
             await asyncio.wait_for(bench.running, 10)
         assert exchange.streamers == []
         assert bench.feed.status.state == "stopped"
+
+
+async def test_a_stop_does_not_wait_for_ever_for_a_log_that_takes_nothing() -> None:
+    class StuckLog(MemoryLog):
+        async def append(self, batch: Sequence[Event]) -> range:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    async with (
+        exchanging(StillMarket("QQQ")) as exchange,
+        feeding(exchange, log=StuckLog(), watch={"drain_seconds": 0.05}) as bench,
+    ):
+        await bench.until(lambda: bench.feed.status.counters.ticks)
+        await bench.finish()
+        assert bench.feed.status.state == "stopped"
