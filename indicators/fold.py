@@ -1,7 +1,6 @@
 """The fold of the log: pure, without a database. The same events give the same rows, however cut into pages."""
 
 import bisect
-import json
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -80,7 +79,7 @@ class Fold:
 
     def state(self, ticker: str) -> str:
         """The JSON from which `restore` continues to the same bit."""
-        return json.dumps(self._tickers[ticker].state(), separators=(",", ":"))
+        return msgspec.json.encode(self._tickers[ticker].state()).decode()
 
     def states(self) -> dict[str, str]:
         """The state of every ticker."""
@@ -89,7 +88,7 @@ class Fold:
     def restore(self, states: Iterable[tuple[str, str]]) -> None:
         """Take (ticker, state) pairs as they were given by `state`, with the same definition."""
         for ticker, state in states:
-            self._ticker(ticker).restore(json.loads(state))
+            self._ticker(ticker).restore(msgspec.json.decode(state))
 
     def _ticker(self, ticker: str) -> "TickerFold":
         found = self._tickers.get(ticker)
@@ -138,12 +137,8 @@ class TickerFold:
         return zip(ticks.seqs, repeat(self._ticker, len(ticks.seqs)), ticks.times_us, *columns, strict=True)
 
     def state(self) -> dict[str, Any]:
-        """All of it as JSON values."""
-        return {
-            "session_us": [self._open_us, self._close_us],
-            "kernels": {name: kernel.state() for name, kernel in self._kernels.items()},
-            "bar": msgspec.to_builtins(self._bar),
-        }
+        """All of it, as msgspec writes it to JSON; integers may exceed 64 bits."""
+        return {"session_us": [self._open_us, self._close_us], "kernels": self._kernels, "bar": self._bar}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what `state` gave."""

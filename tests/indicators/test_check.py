@@ -1,5 +1,6 @@
 """`check` sees every kind of wrong row and names it; right rows agree, also while the projection goes on."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,12 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from eventlog.events import Event
-from indicators import check
+from indicators import check, store
 from indicators.definition import Definition
 from indicators.errors import NotProjectedError
 from indicators.replay import no_progress
 from tests.indicators import worlds
 from tests.indicators.test_replay import two_days
+
+_SET_STATE = "UPDATE projection_tickers SET state = ? WHERE ticker = ?"
 
 
 async def test_what_the_projection_made_agrees(tmp_path: Path) -> None:
@@ -58,6 +61,17 @@ async def test_the_first_difference_is_named(tmp_path: Path, damage: str, named:
     assert not report.agrees
     assert report.difference is not None
     assert re.search(named, report.difference), report.difference
+
+
+async def test_kernels_that_are_only_written_otherwise_agree(tmp_path: Path) -> None:
+    log = await two_days()
+    async with worlds.opened_state(tmp_path / "state.db") as state:
+        await worlds.projected(log, state, Definition())
+        ticker, written = (await state.run(store.states))[0]
+        otherwise = json.dumps(json.loads(written), indent=1)
+        await state.run(lambda raw: raw.execute(_SET_STATE, (otherwise, ticker)))
+        report = await check.check(log, state, no_progress)
+    assert report.agrees, report.difference
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)

@@ -110,7 +110,7 @@ async def test_a_narrow_rebuild_mends_its_scope_only(
 
 async def test_the_projection_goes_on_while_a_rebuild_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = await two_days()
-    monkeypatch.setattr(pages, "SIZE", 50)
+    monkeypatch.setattr(pages, "SIZE", 20)
     async with worlds.opened_state(tmp_path / "state.db") as state:
         projection = await worlds.projected(log, state, Definition())
         await spoil(state, "seq < 30")
