@@ -94,7 +94,8 @@ async def open_log_reader(data_dir: Path) -> LogReader:
         raise UsageError(f"there is no log in {data_dir}; set DATA_DIR or give --data-dir")
     connection = await database.open_reader(path)
     try:
-        await connection.run(schema.check)
+        if not await connection.run(schema.check):
+            raise UsageError(f"the log in {data_dir} is empty: nothing was ever recorded")
         await connection.run(codec.use_bytes)
     except sqlite3.DatabaseError as error:
         await connection.close()

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from eventlog import export, imports
+from eventlog.errors import UsageError
+from indicators.projection import Projection
 from service.context import Context
 from service.job import Job, Progress
 
@@ -12,8 +14,7 @@ _DAY_US = 86_400_000_000
 
 async def prune(context: Context, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Delete events recorded over `keep_days` ago that nobody needs, nor is missing from the export `exported`."""
-    await context.projection.start()
-    needed_after = {"the indicators": context.projection.checkpoint}
+    needed_after = {"the indicators": await _folded(context.projection)}
     if context.replicator is not None:
         await context.replicator.start()
         for table in context.replicator.options.shipped:
@@ -29,6 +30,16 @@ async def prune(context: Context, args: dict[str, Any], progress: Progress) -> d
         "freed_bytes": pruned.freed_bytes,
         "held_by": pruned.held_by,
     }
+
+
+async def _folded(projection: Projection) -> int:
+    """The checkpoint of a projection that stands on solid ground. Raises UsageError while it needs the whole log."""
+    if projection.checkpoint == 0 and projection.status().state != "rebuilding":
+        # Opened for this job: not loaded yet. A running one is never loaded again.
+        await projection.start()
+    if projection.status().state == "rebuilding":
+        raise UsageError("the indicators wait for their rebuild, which needs the whole log: prune when it is done")
+    return projection.checkpoint
 
 
 async def take(context: Context, args: dict[str, Any], progress: Progress) -> dict[str, Any]:

@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+import indicators.schema
+import replicator.schema
+from eventlog import state
 from eventlog.clock import ManualClock
 from eventlog.events import Event
 from eventlog.log import open_log
-from service import cli
+from indicators.projection import Projection
+from service import cli, composition, settings
 from tests.eventlog.ticks import NOW_US, ticks
 
 TAPE = Path(__file__).parents[1] / "data" / "aapl_2012-06-21_open.csv"
@@ -94,16 +98,32 @@ def test_export_import_prune(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_prune_stops_at_what_is_not_folded(empty: Shell) -> None:
-    async def record_long_ago() -> None:
-        month_us = 30 * 86_400_000_000
-        log = await open_log(empty.directory, ManualClock(NOW_US - month_us))
-        await log.append([Event(event.ticker, event.ts_us - month_us, event.payload) for event in ticks(10)])
-        await log.close()
-
-    asyncio.run(record_long_ago())
+    asyncio.run(_record_long_ago(empty.directory, folded=False))
     pruned = empty.json("prune", "--keep-days", "1")
     assert (pruned["events"], pruned["held_by"]) == (0, "the indicators")
     assert empty.json("verify")["events"] == 10
+
+
+def test_prune_takes_what_nobody_needs(empty: Shell) -> None:
+    asyncio.run(_record_long_ago(empty.directory, folded=True))
+    pruned = empty.json("prune", "--keep-days", "1")
+    assert (pruned["events"], pruned["through_seq"], pruned["held_by"]) == (10, 10, None)
+    assert empty.json("verify")["sound"] is True
+    assert empty.json("stats")["head"] == 10
+
+
+async def _record_long_ago(directory: Path, folded: bool) -> None:
+    month_us = 30 * 86_400_000_000
+    log = await open_log(directory, ManualClock(NOW_US - month_us))
+    await log.append([Event(event.ticker, event.ts_us - month_us, event.payload) for event in ticks(10)])
+    if folded:
+        schemas = {"indicators": indicators.schema.STEPS, "replicator": replicator.schema.STEPS}
+        database = await state.open_state(directory / "state.db", schemas)
+        projection = Projection(log, database, composition.definition(settings.load()))
+        await projection.start()
+        await projection.fold_once()
+        await database.close()
+    await log.close()
 
 
 def test_backup_and_restore(shell: Shell, tmp_path: Path) -> None:
