@@ -23,6 +23,8 @@ from replicator.pump import RESTORED, Pump, SyncResult, TableStatus
 from replicator.sink import Sink
 
 FLUSHES_PER_SECOND = 10
+LOOK_SECONDS = 0.025
+"""Between two looks for what is due, however often the log and the projection wake the loop."""
 
 
 @dataclass(frozen=True)
@@ -154,9 +156,11 @@ class Replicator:
         stopped = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
+                looked = time.monotonic()
                 self._woken.clear()
                 wait = self._start_due()
                 await self._pause(stopped, wait)
+                await asyncio.wait([stopped], timeout=looked + LOOK_SECONDS - time.monotonic())
         finally:
             stopped.cancel()
             await self._settle()
