@@ -12,6 +12,7 @@ from replicator.sink import Digest
 from replicator.tables import TableSpec
 
 CONNECTIONS = 3
+COPIED_AT_ONCE = 500  # asyncpg encodes them without a pause for the event loop
 
 _TYPES = {
     "ticker": "text",
@@ -39,9 +40,9 @@ class PostgresSink:
 
     async def upsert(self, table: TableSpec, rows: Sequence[Row], merge: bool) -> None:
         async with self._pool.transaction() as connection:
-            await connection.copy_records_to_table(
-                f"stage_{table.name}", records=map(msgspec.structs.astuple, rows), columns=table.columns
-            )
+            for start in range(0, len(rows), COPIED_AT_ONCE):
+                part = map(msgspec.structs.astuple, rows[start : start + COPIED_AT_ONCE])
+                await connection.copy_records_to_table(f"stage_{table.name}", records=part, columns=table.columns)
             await connection.execute(_insert(table, merge))
 
     async def probe(self, table: TableSpec) -> None:

@@ -18,6 +18,7 @@ from replicator.rows import Row
 from replicator.tables import TableSpec
 
 CONVERTED_AT_ONCE = 500  # rows made between two turns of the event loop, about a millisecond's work
+READ_AT_ONCE = 500
 SHARED_EVENTS = 100  # a larger page belongs to a table that catches up, and is not worth the memory
 
 
@@ -94,10 +95,21 @@ class LogPages:
             head = self.log.head
             if self._last is not None and self._last[:2] == (after, head):
                 return self._last[2]
-            page = await self._before_damage(after, limit)
+            page = await self._in_parts(after, limit)
             is_tail = page.through_seq == head and len(page.events) <= SHARED_EVENTS
             self._last = (after, head, page) if is_tail else None
             return page
+
+    async def _in_parts(self, after: int, limit: int) -> Page:
+        """A large page, read in small ones: while one is checked, no other thread gets on, the writer included."""
+        page = await self._before_damage(after, min(limit, READ_AT_ONCE))
+        found, through = page.events, page.through_seq
+        while READ_AT_ONCE <= len(found) < limit and through < self.log.head:
+            page = await self._before_damage(through, min(limit - len(found), READ_AT_ONCE))
+            if page.through_seq == through:
+                break
+            found, through = found + page.events, page.through_seq
+        return Page(found, through)
 
     async def _before_damage(self, after: int, limit: int) -> Page:
         """What can be read in front of a corrupt event. Raises CorruptEventError when that is the next one."""

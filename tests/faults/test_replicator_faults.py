@@ -121,6 +121,16 @@ async def test_8_more_than_a_handful_is_the_schema_and_halts(line: Line) -> None
     assert len(line.volumes()) == 50
 
 
+async def test_8_more_than_a_handful_among_good_rows_halts_before_anything_is_given_up(line: Line) -> None:
+    line.server.otherwise = lambda request: (
+        error(400, "22001") if any(row["price"] % 10 == 0 for row in request.rows) else scripted.OK
+    )
+    await line.bench.log.append(ticks(60))
+    result = await line.replicator.sync_once("equity_data")
+    assert isinstance(result.error, HaltingError) and await line.dead() == []
+    assert line.replicator.status()[0].cursor == 0
+
+
 async def test_8_refused_rows_that_come_one_by_one_halt_as_well(line: Line) -> None:
     line.server.otherwise = lambda _: error(400, "22P02")
     results = []

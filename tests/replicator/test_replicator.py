@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import functools
 import sqlite3
 from collections.abc import AsyncIterator, Collection
 
@@ -273,6 +274,7 @@ async def test_wake_ups_flush_at_once_and_at_most_ten_times_a_second(bench: Benc
 
 
 async def test_a_stream_of_events_is_gathered_between_flushes(bench: Bench) -> None:
+    bench.sink.gate = functools.partial(asyncio.sleep, 0.012)
     async with running(bench.replicator):
         for number in range(100):
             await bench.log.append([tick(number)])
