@@ -150,6 +150,12 @@ class TickerFold:
 
 
 def _by_ticker(ticks: Sequence[StoredEvent], decoded: Sequence[_Tick]) -> dict[str, Ticks]:
+    tickers = {event.ticker for event in ticks}
+    if len(tickers) == 1:
+        seqs, times_us = [event.seq for event in ticks], [event.ts_us for event in ticks]
+        return {
+            tickers.pop(): Ticks(seqs, times_us, [tick.price for tick in decoded], [tick.volume for tick in decoded])
+        }
     groups: dict[str, list[tuple[int, int, float, int]]] = {}
     for event, tick in zip(ticks, decoded, strict=True):
         row = event.seq, event.ts_us, tick.price, tick.volume

@@ -183,8 +183,12 @@ class Rsi(Kernel):
         for price in ticks.prices:
             change = price - last
             last = price
-            gain += ((change if change > 0.0 else 0.0) - gain) / period
-            loss += ((-change if change < 0.0 else 0.0) - loss) / period
+            if change > 0.0:
+                gain += (change - gain) / period
+                loss -= loss / period
+            else:
+                gain -= gain / period
+                loss -= (change + loss) / period
             moved = gain + loss
             values.append(100.0 * gain / moved if moved else 0.0)
         self.last, self.gain, self.loss, self.value = last, gain, loss, values[-1]
