@@ -17,7 +17,6 @@ from tests.servers import chromium
 from tests.web import recorder
 from tests.web.recorder import Recorder
 
-TICKS_PER_SECOND = 100
 FEED_PAUSE_SECONDS = 0.05
 DAY_MINUTES = 960
 ROUNDS = 5
@@ -51,10 +50,11 @@ def results() -> Iterator[measure.Result]:
     note = "0 where no task took 50 ms; headless Chromium without a GPU, on the same cores as the service"
     yield measure.figure("longest task, full day and 100 ticks a second", "ms", longest_ms, LONGEST_TASK, note)
     yield measure.figure("frames drawn meanwhile", "a second", frames)
-    shared, each = asyncio.run(_cpu())
-    note = "read, join and encode once for all viewers; paid only while somebody watches"
-    yield measure.figure("CPU for the first viewer, 100 ticks a second", "us a tick", [shared], None, note)
-    yield measure.figure("CPU for each further viewer, 100 ticks a second", "us a tick", [each], PER_VIEWER)
+    for rate in (100, 1000):
+        shared, each = asyncio.run(_cpu(rate))
+        note = "vitals, and one read, join and encoding for all viewers; paid only while somebody watches"
+        yield measure.figure(f"CPU for the first viewer, {rate} ticks a second", "us a tick", [shared], None, note)
+        yield measure.figure(f"CPU for each further viewer, {rate} ticks a second", "us a tick", [each], PER_VIEWER)
 
 
 @contextlib.asynccontextmanager
@@ -69,20 +69,20 @@ async def _recorder_with_a_day() -> AsyncIterator[Recorder]:
             yield made
 
 
-async def _feed(made: Recorder) -> None:
-    """TICKS_PER_SECOND until cancelled."""
+async def _feed(made: Recorder, rate: int) -> None:
+    """`rate` ticks a second until cancelled."""
     price = 600.0
     while True:
         await asyncio.sleep(FEED_PAUSE_SECONDS)
         now_us = time.time_ns() // 1000
-        count = int(TICKS_PER_SECOND * FEED_PAUSE_SECONDS)
+        count = int(rate * FEED_PAUSE_SECONDS)
         batch: list[Event] = [recorder.tick("QQQ", now_us + n, price + n / 100) for n in range(count)]
         await made.record(batch)
 
 
 @contextlib.asynccontextmanager
-async def _fed(made: Recorder) -> AsyncIterator[None]:
-    task = asyncio.create_task(_feed(made))
+async def _fed(made: Recorder, rate: int = 100) -> AsyncIterator[None]:
+    task = asyncio.create_task(_feed(made, rate))
     try:
         yield
     finally:
@@ -128,10 +128,10 @@ async def _smoothness(browser: Browser, url: str) -> tuple[float, float]:
     return float(longest), frames / SMOOTH_SECONDS
 
 
-async def _cpu() -> tuple[float, float]:
+async def _cpu(rate: int) -> tuple[float, float]:
     """CPU in us per tick for the first viewer, and for each further one."""
     used = {}
-    async with _recorder_with_a_day() as made, _fed(made):
+    async with _recorder_with_a_day() as made, _fed(made, rate):
         for count in VIEWERS:
             async with _watched(made.url, count):
                 await asyncio.sleep(1)

@@ -13,12 +13,14 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from tests.web.realtime import Realtime
+
 PASSED_ON = ("apikey", "authorization", "content-type", "prefer", "range", "range-unit", "accept-profile")
 
 
 @contextlib.asynccontextmanager
-async def served(folder: Path, supabase_url: str) -> AsyncIterator[str]:
-    """Serve `folder`, and `supabase_url` below /rest; yields the address without a slash."""
+async def served(folder: Path, supabase_url: str, realtime: Realtime) -> AsyncIterator[str]:
+    """Serve `folder`, `supabase_url` below /rest and `realtime`; yields the address without a slash."""
     async with aiohttp.ClientSession() as client:
 
         async def file(request: web.Request) -> web.FileResponse:
@@ -34,6 +36,7 @@ async def served(folder: Path, supabase_url: str) -> AsyncIterator[str]:
                 return web.Response(status=answer.status, body=await answer.read(), headers=kept)
 
         application = web.Application()
+        application.add_routes([web.get("/realtime/v1/websocket", realtime.serve)])
         application.add_routes([web.route("*", "/rest/{_:.*}", rest), web.get("/{path:.*}", file)])
         runner = web.AppRunner(application)
         await runner.setup()

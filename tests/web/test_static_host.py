@@ -16,6 +16,7 @@ from tests.servers import lite as lite_module
 from tests.servers import postgres
 from tests.servers.chromium import opened
 from tests.web import static_site
+from tests.web.realtime import Realtime
 
 MINUTE = timedelta(minutes=1)
 KEY = lite_module.ANON_KEY
@@ -73,7 +74,7 @@ async def test_history_comes_from_supabase(browser: Browser, tmp_path: Path, lit
         )
         await connection.execute("refresh materialized view equity_data_stats")
     site = tmp_path / "site"
-    async with static_site.served(site, lite_server.url) as url:
+    async with static_site.served(site, lite_server.url, Realtime()) as url:
         static_host.write(site, url, KEY, ("QQQ", "SPY"), has_options=False)
         async with opened(browser, f"{url}/#QQQ/{day}", "supabase", color_scheme="light") as page:
             await expect(page.locator("#price")).to_have_text("605.00")
@@ -87,3 +88,45 @@ async def test_history_comes_from_supabase(browser: Browser, tmp_path: Path, lit
             )  # fmt: skip
             await expect(page.locator('[data-name="last_tick"]')).to_be_visible()
             await expect(page.locator("#day")).to_have_value(day.isoformat())
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.xdist_group("chromium")
+async def test_realtime_rows_move_the_page_and_what_it_missed_is_fetched(
+    browser: Browser, tmp_path: Path, lite_server: lite_module.Lite
+) -> None:
+    site, realtime = tmp_path / "site", Realtime()
+    async with (
+        postgres.connected(lite_server.dsn) as connection,
+        static_site.served(site, lite_server.url, realtime) as url,
+    ):
+        await connection.execute("truncate equity_data, indicators, stream_gaps, streaming_metrics")
+
+        async def insert(price: float, is_told: bool) -> None:
+            """A tick and its indicators, in the tables and, when `is_told`, by Realtime, indicators first."""
+            moment = datetime.now(UTC)
+            await connection.execute("insert into equity_data values ('QQQ', $1, $2, 100)", moment, price)
+            await connection.execute("insert into indicators values ('QQQ', $1, $2, $2)", moment, price - 1)
+            if is_told:
+                key = {"ticker": "QQQ", "timestamp": moment.isoformat()}
+                await realtime.insert("indicators", key | {"sma9": price - 1, "vwap": price - 1})
+                await realtime.insert("equity_data", key | {"price": price, "volume": 100})
+
+        await insert(600, is_told=False)
+        static_host.write(site, url, KEY, ("QQQ",), has_options=False)
+        async with opened(browser, f"{url}/", "supabase-live", color_scheme="dark") as page:
+            price, sma9 = page.locator("#price"), page.locator('[data-value="sma9"]')
+            await expect(price).to_have_text("600.00")
+            await expect(page.locator('[data-name="realtime"] .value')).to_have_text("subscribed")
+            await insert(601, is_told=True)
+            await expect(price).to_have_text("601.00")
+            await expect(sma9).to_have_text("600.00")
+
+            await realtime.break_connections()
+            await insert(602, is_told=False)
+            await expect(price).to_have_text("602.00", timeout=15_000)
+            await expect(sma9).to_have_text("601.00")
+            await expect(page.locator('[data-name="realtime"] .value')).to_have_text("subscribed", timeout=15_000)
+            await insert(603, is_told=True)
+            await expect(price).to_have_text("603.00")
+            assert await page.evaluate("ticktape.view.bars.minutes.reduce((sum, { volume }) => sum + volume, 0)") == 400

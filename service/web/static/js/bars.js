@@ -18,8 +18,13 @@ export class DayBars {
       const line = byMinute.get(minuteOf(bar.tsUs));
       this.#reach(minuteOf(bar.tsUs));
       Object.assign(this.last, {
-        open: bar.open, high: bar.high, low: bar.low, close: bar.close, volume: bar.volume,
-        sma9: line?.sma9 ?? null, vwap: line?.vwap ?? null,
+        open: bar.open,
+        high: bar.high,
+        low: bar.low,
+        close: bar.close,
+        volume: bar.volume,
+        sma9: line?.sma9 ?? null,
+        vwap: line?.vwap ?? null,
       });
     }
   }
@@ -76,4 +81,4 @@ export class DayBars {
   }
 }
 
-export const minuteOf = (tsUs) => tsUs - (tsUs % MINUTE_US);
+const minuteOf = (tsUs) => tsUs - (tsUs % MINUTE_US);

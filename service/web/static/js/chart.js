@@ -1,7 +1,13 @@
 // The chart of one ticker's day. It owns the drawing and nothing else: bars come in, the crosshair's minute goes out.
 
 import {
-  CandlestickSeries, ColorType, createChart, CrosshairMode, HistogramSeries, LineSeries, LineStyle,
+  CandlestickSeries,
+  ColorType,
+  createChart,
+  CrosshairMode,
+  HistogramSeries,
+  LineSeries,
+  LineStyle,
 } from "../vendor/lightweight-charts.mjs";
 import { Overlays } from "./overlays.js";
 import { clock, clockSeconds } from "./time.js";
@@ -21,7 +27,10 @@ export class PriceChart {
     this.container = container;
     this.chart = createChart(container, { ...baseOptions(), ...themeOptions(palette) });
     this.overlays = new Overlays(palette);
-    this.candles = this.chart.addSeries(CandlestickSeries, { lastValueVisible: true, priceLineStyle: LineStyle.Dotted });
+    this.candles = this.chart.addSeries(CandlestickSeries, {
+      lastValueVisible: true,
+      priceLineStyle: LineStyle.Dotted,
+    });
     this.price = this.chart.addSeries(LineSeries, { lineWidth: 2, visible: false, priceLineStyle: LineStyle.Dotted });
     this.vwap = this.chart.addSeries(LineSeries, { ...quietLine, lineWidth: 2, lineStyle: LineStyle.Dashed });
     this.sma9 = this.chart.addSeries(LineSeries, { ...quietLine, lineWidth: 2 });
@@ -36,8 +45,13 @@ export class PriceChart {
     this.chart.applyOptions(themeOptions(palette));
     // A rising bar is hollow and a falling one filled, so that colour is not the only sign.
     this.candles.applyOptions({
-      upColor: CLEAR, downColor: palette.down, borderUpColor: palette.up, borderDownColor: palette.down,
-      wickUpColor: palette.up, wickDownColor: palette.down, priceLineColor: palette.label,
+      upColor: CLEAR,
+      downColor: palette.down,
+      borderUpColor: palette.up,
+      borderDownColor: palette.down,
+      wickUpColor: palette.up,
+      wickDownColor: palette.down,
+      priceLineColor: palette.label,
     });
     this.price.applyOptions({ color: palette.price, priceLineColor: palette.label });
     this.vwap.applyOptions({ color: palette.vwap });
@@ -143,9 +157,13 @@ function baseOptions() {
   return {
     autoSize: true,
     crosshair: { mode: CrosshairMode.Normal },
+    handleScroll: { vertTouchDrag: false }, // on a phone, a swipe up or down moves the page
     rightPriceScale: { borderVisible: false },
     timeScale: {
-      timeVisible: true, secondsVisible: false, borderVisible: false, rightOffset: ROOM_RIGHT,
+      timeVisible: true,
+      secondsVisible: false,
+      borderVisible: false,
+      rightOffset: ROOM_RIGHT,
       tickMarkFormatter: (seconds) => clock(seconds * 1e6),
     },
     localization: { timeFormatter: (seconds) => `${clockSeconds(seconds * 1e6)} ET` },
@@ -155,7 +173,9 @@ function baseOptions() {
 function themeOptions(palette) {
   return {
     layout: {
-      background: { type: ColorType.Solid, color: palette.surface }, textColor: palette.text, fontSize: 11,
+      background: { type: ColorType.Solid, color: palette.surface },
+      textColor: palette.text,
+      fontSize: 11,
       fontFamily: "ui-sans-serif, system-ui, sans-serif",
       // The logo would inject a style element, which the Content-Security-Policy refuses; the page's foot has the link.
       attributionLogo: false,

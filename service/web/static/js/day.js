@@ -30,7 +30,11 @@ export class DayView {
     const before = `${this.ticker}/${this.day}`;
     Object.assign(this, { ticker, day: day || this.about.today, isLive: !day || day === this.about.today });
     const keepView = before === `${this.ticker}/${this.day}` && this.bars?.minutes.length > 0;
-    const [history] = await Promise.all([this.source.day(ticker, this.day), this.#fillDays(generation), this.#fillChain(generation)]);
+    const [history] = await Promise.all([
+      this.source.day(ticker, this.day),
+      this.#fillDays(generation),
+      this.#fillChain(generation),
+    ]);
     if (generation !== this.#generation) return;
     this.#setHistory(history, keepView);
     this.#stop = this.source.live(ticker, history.position, this.#listeners(generation));
@@ -41,6 +45,10 @@ export class DayView {
     this.gaps = gaps;
     this.#isBehind = false;
     this.chart.show(this.bars, { sessions, gaps, keepView });
+    this.chart.container.setAttribute(
+      "aria-label",
+      `Chart of ${this.ticker} on ${this.day}: ${bars.length} minutes with trades`,
+    );
     showGaps(gaps);
     this.#showLast();
     const empty = find("#empty");
@@ -56,7 +64,10 @@ export class DayView {
   }
 
   #listeners(generation) {
-    const current = (handle) => (...values) => generation === this.#generation && handle(...values);
+    const current =
+      (handle) =>
+      (...values) =>
+        generation === this.#generation && handle(...values);
     return {
       ticks: current((ticks, foldedSeq) => this.#addTicks(ticks, foldedSeq)),
       lines: current((lines) => this.#addLines(lines)),
@@ -113,7 +124,9 @@ export class DayView {
     this.#isReloading = true;
     this.show(this.ticker, this.isLive ? "" : this.day)
       .catch((error) => setText(find("#notice"), `${error.message}. Trying again.`))
-      .finally(() => { this.#isReloading = false; });
+      .finally(() => {
+        this.#isReloading = false;
+      });
   }
 
   #addGap(gap) {
@@ -152,7 +165,11 @@ export class DayView {
     if (generation !== this.#generation) return;
     this.days = days;
     const all = [...new Set([this.about.today, ...days, this.day])].sort().reverse();
-    find("#day").replaceChildren(...all.map((day) => new Option(day === this.about.today ? `${day} · live` : day, day === this.about.today ? "" : day)));
+    find("#day").replaceChildren(
+      ...all.map(
+        (day) => new Option(day === this.about.today ? `${day} · live` : day, day === this.about.today ? "" : day),
+      ),
+    );
     find("#day").value = this.isLive ? "" : this.day;
   }
 

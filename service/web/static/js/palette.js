@@ -1,9 +1,22 @@
 // The canvas cannot read style sheets by itself: the colours it draws with are the style sheet's custom properties.
 
 const NAMES = {
-  text: "--text-quiet", grid: "--grid", surface: "--surface", price: "--text", sma9: "--sma9", vwap: "--vwap",
-  up: "--up", down: "--down", volumeUp: "--volume-up", volumeDown: "--volume-down", outside: "--outside",
-  boundary: "--boundary", gap: "--gap", gapHatch: "--gap-hatch", crosshair: "--crosshair", label: "--label",
+  text: "--text-quiet",
+  grid: "--grid",
+  surface: "--surface",
+  price: "--text",
+  sma9: "--sma9",
+  vwap: "--vwap",
+  up: "--up",
+  down: "--down",
+  volumeUp: "--volume-up",
+  volumeDown: "--volume-down",
+  outside: "--outside",
+  boundary: "--boundary",
+  gap: "--gap",
+  gapHatch: "--gap-hatch",
+  crosshair: "--crosshair",
+  label: "--label",
 };
 
 /** The colours of the theme in force; a probe element resolves `light-dark()`, which `getPropertyValue` does not. */

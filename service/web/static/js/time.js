@@ -5,7 +5,10 @@ export const MINUTE_US = 60_000_000;
 
 const hourMinute = new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, hour: "2-digit", minute: "2-digit" });
 const hourMinuteSecond = new Intl.DateTimeFormat("en-GB", {
-  timeZone: ZONE, hour: "2-digit", minute: "2-digit", second: "2-digit",
+  timeZone: ZONE,
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
 });
 const isoDay = new Intl.DateTimeFormat("en-CA", { timeZone: ZONE, year: "numeric", month: "2-digit", day: "2-digit" });
 const offset = new Intl.DateTimeFormat("en-US", { timeZone: ZONE, timeZoneName: "longOffset" });
@@ -33,7 +36,10 @@ function midnightUs(day) {
 }
 
 function offsetAt(date) {
-  return offset.formatToParts(date).find((part) => part.type === "timeZoneName").value.replace("GMT", "");
+  return offset
+    .formatToParts(date)
+    .find((part) => part.type === "timeZoneName")
+    .value.replace("GMT", "");
 }
 
 const pad = (number) => String(number).padStart(2, "0");

@@ -24,7 +24,10 @@ export class Vitals {
       }
     }
     for (const check of checks) this.#entry(check.name).show(check);
-    const worst = checks.reduce((level, check) => (ORDER.indexOf(check.level) > ORDER.indexOf(level) ? check.level : level), "ok");
+    const worst = checks.reduce(
+      (level, check) => (ORDER.indexOf(check.level) > ORDER.indexOf(level) ? check.level : level),
+      "ok",
+    );
     this.overall(checks.length ? worst : "unknown");
   }
 
@@ -78,7 +81,9 @@ class Entry {
     }
     const highest = Math.max(1, ...numbers);
     const step = 100 / Math.max(1, numbers.length - 1);
-    const points = numbers.map((number, index) => `${(index * step).toFixed(1)} ${(19 - (18 * number) / highest).toFixed(1)}`);
+    const points = numbers.map(
+      (number, index) => `${(index * step).toFixed(1)} ${(19 - (18 * number) / highest).toFixed(1)}`,
+    );
     this.path.setAttribute("d", points.length ? `M${points.join("L")}` : "");
   }
 }

@@ -7,7 +7,13 @@ export class ServiceSource {
   /** Tickers, today's ET day, the source of the ticks and what is recorded. */
   async about() {
     const about = await get("/api/about");
-    return { tickers: about.tickers, today: about.today, options: about.options, origin: about.origin, version: about.version };
+    return {
+      tickers: about.tickers,
+      today: about.today,
+      options: about.options,
+      origin: about.origin,
+      version: about.version,
+    };
   }
 
   /** Days on record, newest first. */
@@ -83,6 +89,7 @@ const interval = (session) => session && { openUs: session.open_us, closeUs: ses
 async function get(path, parameters = {}) {
   const query = new URLSearchParams(parameters);
   const response = await fetch(`${path.slice(1)}?${query}`, { cache: "no-store" });
-  if (!response.ok) throw new Error((await response.json().catch(() => null))?.error ?? `${path}: HTTP ${response.status}`);
+  if (!response.ok)
+    throw new Error((await response.json().catch(() => null))?.error ?? `${path}: HTTP ${response.status}`);
   return response.json();
 }
