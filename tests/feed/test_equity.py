@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlog.events import EquityQuote, EquityTick, Event
 from feed.intake import Intake
 from feed.schwab.library import streaming
 
+PROPERTY = settings(max_examples=200, deadline=None, derandomize=True, print_blob=True)
 FRAME = json.loads(Path("tests/data/schwab/levelone_equities_frame.json").read_bytes())
 LABELS = streaming.StreamClient.LevelOneEquityFields.key_mapping()
 NOON_MS = 1_763_657_000_000
@@ -166,6 +167,7 @@ def _states(trades: list[tuple[int, float, int, float]]) -> list[dict[str, Any]]
     return states
 
 
+@PROPERTY
 @given(trades=TRADES, data=st.data())
 def test_any_cut_into_deltas_gives_the_same_ticks(trades: list[tuple[int, float, int, float]], data: Any) -> None:
     """Full snapshots, minimal deltas, unchanged fields sent again, snapshots repeated by reconnects: all the same."""
@@ -184,6 +186,7 @@ def test_any_cut_into_deltas_gives_the_same_ticks(trades: list[tuple[int, float,
     assert sum(tick.volume for tick in ticks(found)) == sum(size for _, _, size, _ in trades)
 
 
+@PROPERTY
 @given(trades=TRADES, order=st.randoms(use_true_random=False), cut=st.integers(0, 40))
 def test_repeats_and_restarts_collide_nowhere(
     trades: list[tuple[int, float, int, float]], order: Any, cut: int

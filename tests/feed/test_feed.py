@@ -15,6 +15,7 @@ from feed.exchange import Tape
 from tests.feed.harness import TRADE_MS, StillMarket, exchanging, feeding
 
 TAPE = Path("tests/data/aapl_2012-06-21_open.csv")
+REAL_FRAMES = [Path(f"tests/data/schwab/levelone_{kind}_frame.json").read_text() for kind in ("equities", "options")]
 
 
 async def test_every_trade_of_a_tape_becomes_one_tick() -> None:
@@ -127,3 +128,24 @@ async def test_a_stop_does_not_wait_for_ever_for_a_log_that_takes_nothing() -> N
         await bench.until(lambda: bench.feed.status.counters.ticks)
         await bench.finish()
         assert bench.feed.status.state == "stopped"
+
+
+async def test_real_frames_through_the_real_client() -> None:
+    async with (
+        exchanging(StillMarket("QQQ")) as exchange,
+        feeding(exchange, "MSFT", "GOOG", option_symbols=("GOOG  240517C00070000",)) as bench,
+    ):
+        await bench.until(lambda: bench.feed.status.connected)
+        for frame in REAL_FRAMES:
+            await exchange.send(frame)
+        ticks = await bench.stored("equity_tick", 2)
+        quotes = await bench.payloads("option_quote", 2)
+        assert bench.feed.status.counters.garbage == 0
+    assert [(tick.ticker, tick.ts_us) for tick in ticks] == [
+        ("MSFT", 1_715_777_953_982_000),
+        ("GOOG", 1_715_777_950_470_000),
+    ]
+    assert [(quote.symbol, quote.bid, quote.open_interest) for quote in quotes] == [
+        ("GOOG  240517C00070000", 102.15, 5),
+        ("MSFT  240517C00160000", 259.9, 2),
+    ]

@@ -3,12 +3,13 @@
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feed import volume
 from feed.volume import Mark
 
+PROPERTY = settings(max_examples=200, deadline=None, derandomize=True, print_blob=True)
 NEW_YORK = ZoneInfo("America/New_York")
 DAY = date(2025, 11, 20)
 
@@ -58,6 +59,7 @@ STEPS = st.lists(
 )
 
 
+@PROPERTY
 @given(first_total=st.integers(1000, 10_000_000), first_size=st.integers(1, 1000), steps=STEPS)
 def test_the_volumes_sum_to_the_rise_of_the_day(
     first_total: int, first_size: int, steps: list[tuple[str, int]]
