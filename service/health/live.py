@@ -45,7 +45,7 @@ class Gatherer:
         self._gaps_of: tuple[date, int] | None = None
         self._gaps = GapFacts(0, 0.0)
         self._first_us: int | None = None
-        self._behind = _Behind()
+        self._behind = Behind()
 
     async def facts(self, service: "Service") -> Facts:
         """Everything at this moment."""
@@ -107,7 +107,7 @@ class Gatherer:
         return 0.0 if self._first_us is None else (now_us - self._first_us) / calendar.DAY_US
 
 
-class _Behind:
+class Behind:
     """Since when each table is behind, by its position: times of events say nothing where an old day is replayed."""
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class _Behind:
         return now_us
 
 
-def _tables(service: "Service", head: int, revision: int, now_us: int, behind: "_Behind") -> tuple[TableFacts, ...]:
+def _tables(service: "Service", head: int, revision: int, now_us: int, behind: "Behind") -> tuple[TableFacts, ...]:
     replicator = service.context.replicator
     if replicator is None:
         return ()

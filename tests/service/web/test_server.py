@@ -15,7 +15,7 @@ async def _hello(_request: web.Request) -> web.Response:
     return web.Response(text="hello")
 
 
-ROUTES = [web.get("/", _hello), web.post("/post", _hello)]
+ROUTES = [web.get("/", _hello), web.route("*", "/post", _hello)]
 
 
 def _settings(**more: object) -> Settings:
