@@ -61,5 +61,5 @@ async def opened(
 
 def _complaint(message: ConsoleMessage) -> list[str]:
     # While a server is away, or has no Realtime, the browser itself reports the refused connection.
-    is_network = "net::ERR_" in message.text or "WebSocket connection" in message.text
+    is_network = any(part in message.text for part in ("net::ERR_", "WebSocket connection", "status of 503"))
     return [message.text] if message.type in ("error", "warning") and not is_network else []

@@ -47,19 +47,29 @@ class Recorder:
             await projection.fold_once()
         return head
 
-    async def serve(self) -> None:
-        """Serve at `url`, at any port the first time."""
+    async def serve(self, routes: list[web.AbstractRouteDef] | None = None) -> None:
+        """Serve the page, or other `routes`, at `url`; at any port the first time."""
         settings = self.service.context.settings
         if self.url:
             settings = settings.model_copy(update={"health_port": int(self.url.rsplit(":", 1)[1])})
-        self.url = await self._serving.enter_async_context(server.serve(settings, self._routes))
+        self.url = await self._serving.enter_async_context(server.serve(settings, routes or self._routes))
 
     @contextlib.asynccontextmanager
-    async def away(self) -> AsyncIterator[None]:
-        """The HTTP server ends for the block and comes back at the same address; the record goes on."""
+    async def away(self, has_stand_in: bool) -> AsyncIterator[None]:
+        """The HTTP server ends for the block and comes back at the same address; the record goes on.
+
+        A stand-in answers 503 meanwhile, as a proxy does.
+        """
         await self._serving.aclose()
+        if has_stand_in:
+            await self.serve([web.get("/{_:.*}", _unavailable)])
         yield
+        await self._serving.aclose()
         await self.serve()
+
+
+async def _unavailable(_request: web.Request) -> web.Response:
+    return web.Response(status=503)
 
 
 @contextlib.asynccontextmanager

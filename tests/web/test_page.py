@@ -70,13 +70,14 @@ async def test_history_then_live_ticks_are_the_record(browser: Browser, tmp_path
             assert "613.0625" in await page.locator('[data-ticker="QQQ"]').inner_text()
 
 
-async def test_a_page_whose_server_was_away_has_no_hole(browser: Browser, tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_stand_in", [False, True])
+async def test_a_page_whose_server_was_away_has_no_hole(browser: Browser, tmp_path: Path, has_stand_in: bool) -> None:
     async with recorder.recording(tmp_path) as recording:
         await fill(recording)
         async with opened(browser, recording.url, "resumed") as page:
             await recording.record([recorder.tick("QQQ", now_us(), 612.34)])
             await price_shown(page, "612.34")
-            async with recording.away():
+            async with recording.away(has_stand_in):
                 for price in (613.0, 610.0, 611.0):
                     await recording.record([recorder.tick("QQQ", now_us(), price)])
                 await expect(page.locator("#notice")).to_contain_text("No connection")
