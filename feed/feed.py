@@ -11,6 +11,7 @@ from eventlog.clock import Clock, SystemClock
 from eventlog.events import Event, FeedConnected
 from feed import errors, recovery
 from feed.appender import Appender
+from feed.backfill import Backfill
 from feed.connection import Connection
 from feed.contracts import Contracts
 from feed.holes import Holes
@@ -53,14 +54,15 @@ class Feed:
         self.status = Status(counters=self._intake.counters, last_tick_us=self._intake.last_tick_us)
         self._appender = Appender(log, self.status)
         self._tokens = TokenKeeper(source, self.status)
-        self._holes = Holes(log, source, options.tickers, self._hours, self._appender, self._clock, self.status)
+        self._backfill = Backfill(log, source, self._appender, self._clock, self.status)
+        self._holes = Holes(log, options.tickers, self._hours, self._appender, self._backfill, self._clock, self.status)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Stream until `stop` is set, then make everything received durable. Raises only what the log raises."""
         await self._recover()
         appending = asyncio.create_task(self._appender.run())
         streaming = asyncio.create_task(self._stream_for_ever(stop))
-        backfilling = asyncio.create_task(self._holes.backfill_for_ever(self._watch.poll_seconds))
+        backfilling = asyncio.create_task(self._backfill.run(self._watch.poll_seconds))
         draining: asyncio.Task[None] | None = None
         try:
             await asyncio.wait([appending, streaming], return_when=asyncio.FIRST_COMPLETED)

@@ -175,6 +175,12 @@ class Exchange:
         """All fields of a key, None for an unknown one."""
         return self._book.get((service, key))
 
+    async def logged_in(self, streamer: Streamer) -> None:
+        """A client has just logged in: as a user has one stream, it takes over from every other."""
+        for other in list(self.streamers):
+            if other is not streamer and other.is_logged_in:
+                await other.stop(protocol.CLOSE_CONNECTION, "another stream of the same user")
+
     def subscribed(self, service: str, keys: Iterable[str]) -> None:
         """A client has just subscribed: the market begins."""
         self.first_subscription.set()

@@ -28,6 +28,9 @@ class Desk(Protocol):
     def snapshot(self, service: str, key: str) -> Fields | None:
         """All fields of a key, None for an unknown one."""
 
+    async def logged_in(self, streamer: "Streamer") -> None:
+        """A client has just logged in."""
+
     def subscribed(self, service: str, keys: Iterable[str]) -> None:
         """A client has just subscribed to `keys`."""
 
@@ -43,6 +46,7 @@ class Streamer:
         self._told: dict[tuple[str, str], Fields] = {}
         self._frozen = asyncio.Event()
         self.silent = False
+        self.is_logged_in = False
 
     async def run(self) -> None:
         """Serve until the socket closes."""
@@ -79,6 +83,9 @@ class Streamer:
 
     async def stop(self, code: int, message: str) -> None:
         """Give notice of `code` past the queue, as Schwab does, and close."""
+        if self._frozen.is_set():
+            await self.close(1006)
+            return
         with contextlib.suppress(ConnectionError, TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await self._socket.send_str(msgspec.json.encode(protocol.notice(code, message)).decode())
@@ -86,7 +93,7 @@ class Streamer:
 
     async def close(self, code: int, message: str = "") -> None:
         """Close with a WebSocket code; 1006 just breaks TCP, as does a peer that does not answer."""
-        if code != 1006:
+        if code != 1006 and not self._frozen.is_set():
             with contextlib.suppress(ConnectionError, TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                     await self._socket.close(code=code, message=message.encode())
@@ -119,7 +126,7 @@ class Streamer:
             await self.send({"response": [protocol.response({}, "", protocol.BAD_FORMAT, "bad request format")]})
             return
         for request in requests:
-            code, message = self._desk.answer(request)
+            code, message = self._answer(request)
             correl_id = str(request.get("SchwabClientCorrelId", ""))
             await self.send({"response": [protocol.response(request, correl_id, code, message)]})
             if code == protocol.OK:
@@ -128,10 +135,20 @@ class Streamer:
                 await self.flushed()
                 await self.close(1000)
 
+    def _answer(self, request: dict[str, Any]) -> tuple[int, str]:
+        if not isinstance(request, dict) or "service" not in request or "command" not in request:
+            return protocol.BAD_FORMAT, "bad request format"
+        if request["command"] != "LOGIN" and not self.is_logged_in:
+            return protocol.NO_CONNECTION, "no connection: LOGIN first"
+        return self._desk.answer(request)
+
     async def _carry_out(self, request: dict[str, Any]) -> None:
         service, command = request["service"], request["command"]
         keys = [key for key in str(request.get("parameters", {}).get("keys", "")).split(",") if key]
-        if command == "LOGOUT":
+        if command == "LOGIN":
+            self.is_logged_in = True
+            await self._desk.logged_in(self)
+        elif command == "LOGOUT":
             await self.flushed()
             await self.close(1000)
         elif command == "UNSUBS":

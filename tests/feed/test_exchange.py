@@ -116,8 +116,25 @@ async def test_a_login_with_a_token_that_is_not_valid_is_denied() -> None:
 
 async def test_more_than_500_keys_are_refused() -> None:
     async with exchanging(StillMarket("QQQ")) as exchange, connected(exchange) as client:
+        assert (await client.ask(EQUITIES, "SUBS", keys="QQQ", fields="0"))["code"] == 20, "LOGIN comes first"
+        await client.ask("ADMIN", "LOGIN")
         keys = ",".join(f"T{number}" for number in range(501))
         assert (await client.ask(EQUITIES, "SUBS", keys=keys, fields="0"))["code"] == 19
+
+
+async def test_a_second_login_takes_the_stream_over() -> None:
+    async with (
+        exchanging(StillMarket("QQQ")) as exchange,
+        connected(exchange) as first,
+        connected(exchange) as second,
+    ):
+        await first.ask("ADMIN", "LOGIN")
+        await second.ask("ADMIN", "LOGIN")
+        while "content" not in (notice := (await first.frame())["notify"][0]):
+            pass
+        assert (notice["service"], notice["content"]["code"]) == ("ADMIN", 12)
+        assert (await first.socket.receive(timeout=10)).type == aiohttp.WSMsgType.CLOSE
+        assert (await second.ask(EQUITIES, "SUBS", keys="QQQ", fields="0"))["code"] == 0
 
 
 async def test_a_tape_waits_for_a_subscriber_and_plays_every_trade() -> None:
