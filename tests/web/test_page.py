@@ -87,6 +87,18 @@ async def test_a_page_whose_server_was_away_has_no_hole(browser: Browser, tmp_pa
             assert await bars_of(page) == await bars_on_record(page, day)
 
 
+async def test_the_chart_turns_to_the_day_of_the_ticks(browser: Browser, tmp_path: Path) -> None:
+    """A tape is played with the times it was recorded at, and a page may be open over midnight."""
+    then = calendar.eastern_us(date(2012, 6, 21), calendar.time(9, 30))
+    async with recorder.recording(tmp_path) as recording, opened(browser, recording.url, "tape") as page:
+        await expect(page.locator("#empty")).to_contain_text("No tick recorded yet today")
+        for second in range(3):
+            await recording.record([recorder.tick("QQQ", then + second * 1_000_000, 585.5 + second)])
+            await price_shown(page, f"{585.5 + second:.2f}")
+        await expect(page.locator("#day option:checked")).to_have_text("2012-06-21 · live")
+        assert await bars_of(page) == await bars_on_record(page, "2012-06-21")
+
+
 async def test_a_gap_is_listed_hatched_and_explained_on_hover(browser: Browser, tmp_path: Path) -> None:
     async with recorder.recording(tmp_path) as recording:
         await fill(recording)

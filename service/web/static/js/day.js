@@ -3,8 +3,10 @@
 import { DayBars } from "./bars.js";
 import { formatChange, formatPrice } from "./numbers.js";
 import { showChain, showGaps } from "./tables.js";
-import { dayOf } from "./time.js";
+import { dayBounds, dayOf } from "./time.js";
 import { setText } from "./vitals.js";
+
+const RETRY_MS = 2000;
 
 const find = (selector) => document.querySelector(selector);
 
@@ -29,6 +31,7 @@ export class DayView {
     this.#stop();
     const before = `${this.ticker}/${this.day}`;
     Object.assign(this, { ticker, day: day || this.about.today, isLive: !day || day === this.about.today });
+    this.bounds = dayBounds(this.day);
     const keepView = before === `${this.ticker}/${this.day}` && this.bars?.minutes.length > 0;
     const [history] = await Promise.all([
       this.source.day(ticker, this.day),
@@ -86,12 +89,12 @@ export class DayView {
     if (last === undefined) return;
     this.onPrices({ [this.ticker]: last.price });
     if (!this.isLive) return;
-    if (dayOf(last.tsUs) !== this.day) {
+    if (!this.#isToday(last)) {
       this.#turnDay(dayOf(last.tsUs));
       return;
     }
     let from = Infinity;
-    for (const tick of ticks) {
+    for (const tick of ticks.filter((each) => this.#isToday(each))) {
       const index = this.bars.add(tick);
       if (index >= 0) from = Math.min(from, index);
     }
@@ -99,6 +102,10 @@ export class DayView {
     find("#empty").hidden = true;
     this.#showLast();
     this.#mendLines(last, foldedSeq);
+  }
+
+  #isToday({ tsUs }) {
+    return tsUs >= this.bounds.startUs && tsUs < this.bounds.endUs;
   }
 
   #addLines(lines) {
@@ -123,7 +130,10 @@ export class DayView {
     if (this.#isReloading) return;
     this.#isReloading = true;
     this.show(this.ticker, this.isLive ? "" : this.day)
-      .catch((error) => setText(find("#notice"), `${error.message}. Trying again.`))
+      .catch((error) => {
+        setText(find("#notice"), `${error.message}. Trying again.`);
+        setTimeout(() => this.#reload(), RETRY_MS);
+      })
       .finally(() => {
         this.#isReloading = false;
       });
