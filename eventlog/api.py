@@ -22,6 +22,9 @@ class Log(Protocol):
     def head(self) -> int:
         """The seq of the last durable event, 0 for an empty log."""
 
+    def appended(self, kinds: Collection[str]) -> int:
+        """How many events of `kinds` were taken since the log was opened, those on their way to the disk included."""
+
     async def append(self, batch: Sequence[events.Event]) -> range:
         """Append all of `batch` or nothing, in order, and return their seqs once they are durable.
 

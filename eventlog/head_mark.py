@@ -4,6 +4,7 @@ Written after every COMMIT and never fsynced: the kernel keeps it when the proce
 may be older than the log, never newer. So a mark beyond the log's head proves that the log has lost events.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -23,7 +24,9 @@ class HeadMark:
         return int(text) if text.isdigit() else 0
 
     def write(self, seq: int) -> None:
-        os.pwrite(self._file.fileno(), b"%020d\n" % seq, 0)
+        """Mark `seq`. Where the disk refuses, the older mark stays, which is as true."""
+        with contextlib.suppress(OSError):
+            os.pwrite(self._file.fileno(), b"%020d\n" % seq, 0)
 
     def close(self) -> None:
         """Close the file; harmless when it is closed already."""

@@ -26,6 +26,8 @@ class Intake:
     def __init__(self, next_seq: int, last_tick_us: dict[str, int]) -> None:
         self.next_seq = next_seq
         self.refused: collections.Counter[str] = collections.Counter()
+        self.accepted: collections.Counter[str] = collections.Counter()
+        """Events by kind since the log was opened."""
         self._last_tick_us = last_tick_us
         self._prefixes: dict[str, dict[str, int]] = {kind: {} for kind in KIND_OF_PAYLOAD.values()}
         self._warned_at = -_WARN_EVERY_SECONDS
@@ -42,6 +44,7 @@ class Intake:
             raise
         self.next_seq += len(batch)
         self._last_tick_us.update(moved)
+        self._count(values[1 :: codec.WIDTH])
         return values
 
     def stored_values(self, batch: Sequence[StoredEvent], now_us: int) -> list[Any]:
@@ -57,7 +60,12 @@ class Intake:
             values += (*_columns(numbered), codec.event_crc(numbered))
         self.next_seq += len(batch)
         self._last_tick_us.update(moved)
+        self._count(values[1 :: codec.WIDTH])
         return values
+
+    def _count(self, kinds: list[str]) -> None:
+        for kind in set(kinds):
+            self.accepted[kind] += kinds.count(kind)
 
     def _check_stored(self, event: StoredEvent, moved: dict[str, int], horizon_us: int) -> None:
         try:

@@ -95,6 +95,10 @@ class EventLog:
             free_bytes=self._room.free_bytes(),
         )
 
+    def appended(self, kinds: Collection[str]) -> int:
+        """See `eventlog.api.Log.appended`."""
+        return sum(self._intake.accepted[kind] for kind in kinds)
+
     async def append(self, batch: Sequence[Event]) -> range:
         """See `eventlog.api.Log.append`."""
         await self._commits.admit()

@@ -25,6 +25,10 @@ class MemoryLog:
     def head(self) -> int:
         return len(self._events)
 
+    def appended(self, kinds: Collection[str]) -> int:
+        """See `eventlog.api.Log.appended`."""
+        return sum(self._intake.accepted[kind] for kind in kinds)
+
     async def append(self, batch: Sequence[Event]) -> range:
         """See `eventlog.api.Log.append`."""
         self._check_open()
