@@ -1,5 +1,6 @@
 """Raw frames as they came, kept as gzip NDJSON without secrets; `feed.exchange.Recording` plays them back."""
 
+import asyncio
 import gzip
 import re
 from collections.abc import Collection, Sequence
@@ -67,6 +68,9 @@ class NoLog:
 
     head = 0
 
+    def appended(self, kinds: Collection[str]) -> int:
+        return 0
+
     async def append(self, batch: Sequence[Event]) -> range:
         return range(0)
 
@@ -74,7 +78,7 @@ class NoLog:
         return Page([], after)
 
     async def wait_beyond(self, seq: int) -> int:
-        raise NotImplementedError
+        return await asyncio.Future()  # nothing is ever appended
 
     async def latest(self, kind: str, ticker: str) -> StoredEvent | None:
         return None

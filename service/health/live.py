@@ -63,7 +63,7 @@ class Gatherer:
                 projection.state, projection.checkpoint, projection.lag_events, projection.error
             ),
             tables=_tables(service, log.head, projection.revision, now_us, self._behind),
-            gaps=await self._gaps_today(now_us, feed.gaps),
+            gaps=await self._gaps_today(now_us),
             storage=storage(context.settings.data_dir, await self._days_recorded(now_us)),
             is_token_needed=isinstance(self._source, LiveSource),
             token_age_seconds=self._source.token_age_seconds(),
@@ -89,8 +89,8 @@ class Gatherer:
             refused_tickers=tuple(status.refused_tickers),
         )
 
-    async def _gaps_today(self, now_us: int, gaps_on_record: int) -> GapFacts:
-        today = calendar.trading_day(now_us)
+    async def _gaps_today(self, now_us: int) -> GapFacts:
+        today, gaps_on_record = calendar.trading_day(now_us), self._log.appended(["feed_gap"])
         if self._gaps_of != (today, gaps_on_record):
             since_us = calendar.eastern_us(today, time(0))
             found: list[StoredEvent] = []

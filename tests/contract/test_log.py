@@ -66,6 +66,15 @@ async def test_reading_one_kind_passes_over_the_others(log: AnyLog) -> None:
     assert page.through_seq == 5
 
 
+async def test_what_was_appended_is_counted_by_kind(log: AnyLog) -> None:
+    await log.append([tick(1), Event("", OPEN_US, FeedGap(OPEN_US, OPEN_US + 5, "test")), tick(2, "AAPL")])
+    with pytest.raises(InvalidEventError):
+        await log.append([tick(3), tick(1)])
+    assert log.appended(["equity_tick"]) == 2
+    assert log.appended(["equity_tick", "feed_gap"]) == 3
+    assert log.appended(["option_quote"]) == 0
+
+
 async def test_a_refused_batch_leaves_nothing_behind(log: AnyLog) -> None:
     await log.append([tick(5)])
     for bad in (tick(5), tick(4)):
