@@ -117,12 +117,15 @@ def _write_manifest(target: Path, result: Exported, selection: Selection) -> Non
 def _files(target: Path, form: columns.Format) -> Iterator["_Files"]:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target} exists and is not an empty folder: choose another one for the export")
+    is_new = not target.exists()
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = _Files(target, form)
     try:
         yield files
     except BaseException:
         files.discard()
+        if is_new:
+            target.rmdir()
         raise
 
 

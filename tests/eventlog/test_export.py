@@ -102,7 +102,8 @@ async def test_a_failed_export_leaves_nothing(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'"total_volume":5000,', b'"total_volume":5001,'))
     with pytest.raises(CorruptEventError):
         await export.export(tmp_path / "a", tmp_path / "out", "parquet", export.Selection(), _quiet)
-    assert list((tmp_path / "out").rglob("*")) == []
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("precious")
     with pytest.raises(UsageError, match="not an empty folder"):
         await export.export(tmp_path / "a", tmp_path / "out", "parquet", export.Selection(), _quiet)
