@@ -136,8 +136,7 @@ class Replicator:
 
     def wake(self) -> None:
         """Something was appended or derived."""
-        for desk in self._desks.values():
-            desk.dirty = True
+        self._mark("indicators")
         self._woken.set()
 
     def _mark(self, name: str) -> None:
