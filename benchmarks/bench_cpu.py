@@ -10,8 +10,9 @@ from benchmarks.exchange_process import TICKERS
 from eventlog import log as event_log
 from eventlog.clock import SystemClock
 from eventlog.memory import MemoryLog
-from feed.feed import Feed, History
+from feed.feed import Feed
 from feed.options import Options
+from feed.recovery import History
 from feed.schwab import SimulatedSource
 
 RATES = {100: 4.0, 1_000: 4.0, 5_000: 3.0}

@@ -192,7 +192,7 @@ def results() -> Iterator[measure.Result]:
             f"frame to queue, {items} tick{'s' if items > 1 else ''} a frame",
             "us of CPU a tick",
             lambda frames=frames: _cpu_us(_feed, frames),  # type: ignore[misc]
-            {"schwab-py alone": lambda frames=frames: _cpu_us(_schwab_alone, frames)},  # type: ignore[dict-item,misc]
+            {"schwab-py alone": lambda frames=frames: _cpu_us(_schwab_alone, frames)},  # type: ignore[misc]
             rounds=ROUNDS,
         )
         yield result

@@ -1,6 +1,7 @@
 """From tick on the socket to acknowledged in the log, and to a row in PostgreSQL, at four rates."""
 
 import array
+import functools
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from service.app import Service
 # Ticks a second -> (seconds a round, rounds).
 RATES = {1: (15.0, 2), 100: (4.0, 3), 1_000: (4.0, 3), 5_000: (3.0, 3)}
 PERCENTILES = (50, 99, 99.9)
-GOALS = {
+GOALS: dict[float, measure.Goal] = {
     50: measure.Goal(of="figure", bound="most", value=60.0),
     99: measure.Goal(of="figure", bound="most", value=250.0),
 }
@@ -75,7 +76,7 @@ async def _measure(rate: int, seconds: float, folder: Path) -> dict[str, numpy.n
 def results() -> Iterator[measure.Result]:
     """Percentiles per rate and stage, in milliseconds, each the median of the rounds."""
     for rate, (seconds, rounds) in RATES.items():
-        runs = [rig.run(lambda folder, r=rate, s=seconds: _measure(r, s, folder)) for _ in range(rounds)]
+        runs = [rig.run(functools.partial(_measure, rate, seconds)) for _ in range(rounds)]
         for stage, name in (("log", "socket to durable"), ("row", "socket to row in PostgreSQL")):
             for percentile in PERCENTILES:
                 values = [float(numpy.percentile(run[stage], percentile)) for run in runs]

@@ -75,8 +75,8 @@ def compare(
 ) -> Result:
     """Run ours and the peers in turn; each call does the whole work once and returns its figure in `unit`."""
     sides = {"ticktape": ours, **(peers or {})}
-    for side in sides.values():
-        side()
+    for work in sides.values():
+        work()
     values: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(rounds):
         for side, measure in sides.items():

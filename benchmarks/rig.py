@@ -82,7 +82,7 @@ async def service(url: str, folder: Path, dsn: str | None) -> AsyncIterator[Serv
         session="all",
         skip_market_hours=True,
         health_port=0,
-        _env_file=None,
+        _env_file=None,  # type: ignore[call-arg]
     )
     with directory.held_for_recording(folder, "simulated"):
         async with app.running(settings, SimulatedSource(url)) as running:
