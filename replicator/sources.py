@@ -20,7 +20,7 @@ from replicator.tables import TableSpec
 CONVERTED_AT_ONCE = 500  # rows made between two turns of the event loop, about a millisecond's work
 READ_AT_ONCE = 1_000
 COUNTED_EXACTLY = 100_000
-SHARED_EVENTS = 100  # a larger page belongs to a table that catches up, and is not worth the memory
+SHARED_EVENTS = 500  # a larger page belongs to a table that catches up, and is not worth the memory
 
 
 @dataclass
@@ -87,19 +87,28 @@ class LogPages:
 
     def __init__(self, log: Log) -> None:
         self.log = log
-        self._last: tuple[int, int, Page] | None = None
+        self._last: tuple[int, Page] | None = None
         self._reading = asyncio.Lock()
 
     async def read(self, after: int, limit: int) -> Page:
         """At most `limit` events of every kind with seq > `after`."""
         async with self._reading:
+            shared = self._shared(after, limit)
+            if shared is not None:
+                return shared
             head = self.log.head
-            if self._last is not None and self._last[:2] == (after, head):
-                return self._last[2]
             page = await self._in_parts(after, limit)
-            is_tail = page.through_seq == head and len(page.events) <= SHARED_EVENTS
-            self._last = (after, head, page) if is_tail else None
+            is_tail = page.through_seq >= head and len(page.events) <= SHARED_EVENTS
+            self._last = (after, page) if is_tail else None
             return page
+
+    def _shared(self, after: int, limit: int) -> Page | None:
+        """The last page if it begins there and still tells something: what was appended since is for the next one."""
+        if self._last is None or self._last[0] != after:
+            return None
+        page = self._last[1]
+        is_news = len(page.events) > 0 or page.through_seq == self.log.head
+        return page if is_news and len(page.events) <= limit else None
 
     async def _in_parts(self, after: int, limit: int) -> Page:
         """A large page, read in small ones: while one is checked, no other thread gets on, the writer included."""
