@@ -64,6 +64,21 @@ class _UnlabelledHandler:
         return message
 
 
+class _LabellingHandler(_UnlabelledHandler):
+    """Names the numbered fields as schwab-py's own handler does, without its deep copy of every frame."""
+
+    def __init__(self, handler: Handler, fields: Any) -> None:
+        super().__init__(handler)
+        self._names: dict[str, str] = fields.key_mapping()
+
+    def label_message(self, message: dict[str, Any]) -> dict[str, Any]:
+        if "content" not in message:
+            return message
+        names = self._names
+        content = [{names.get(key, key): value for key, value in item.items()} for item in message["content"]]
+        return message | {"content": content}
+
+
 class Stream:
     """One WebSocket of schwab-py's StreamClient, one task at a time."""
 
@@ -73,8 +88,8 @@ class Stream:
         self._stream = streaming.StreamClient(client, enforce_enums=False)
         self._stream.set_json_decoder(_FastDecoder(tap))
         # Handlers come first: schwab-py drops messages that have none.
-        self._stream.add_level_one_equity_handler(on_equities)
-        self._stream.add_level_one_option_handler(on_options)
+        self._stream._handlers["LEVELONE_EQUITIES"].append(_LabellingHandler(on_equities, _EQUITY))
+        self._stream._handlers["LEVELONE_OPTIONS"].append(_LabellingHandler(on_options, _OPTION))
         self._stream._handlers["ADMIN"].append(_UnlabelledHandler(on_notice))
 
     async def login(self) -> None:
