@@ -26,7 +26,9 @@ from indicators.fold import Fold
 from indicators.projection import Projection
 
 TICKS = 400_000
-OPEN_US = 1_340_285_400_000_000
+OPEN_US = 1_340_026_200_000_000
+"""2012-06-18 09:30 in New York, a Monday: four sessions follow each other."""
+TICKS_A_DAY = 100_000
 DAY_US = 86_400_000_000
 SESSION_US = 23_400_000_000
 
@@ -83,11 +85,11 @@ def _recorded(directory: Path, ticks: int) -> Path:
     rng = random.Random(5)
     cents, total, events = 58_000, 0, []
     for number in range(ticks):
-        day, within = divmod(number, 100_000)
+        day, within = divmod(number, TICKS_A_DAY)
         cents += rng.choice((-1, 0, 1))
         volume = rng.choice((0, 37, 100, 200))
         total += volume
-        ts_us = OPEN_US + day * DAY_US + within * SESSION_US // 100_000
+        ts_us = OPEN_US + day * DAY_US + within * SESSION_US // TICKS_A_DAY
         payload = EquityTick(cents / 100, 100, volume, total, (cents - 1) / 100, (cents + 1) / 100)
         events.append(Event("AAPL", ts_us, payload))
     asyncio.run(_append(directory, events))
@@ -126,6 +128,7 @@ async def _folded(directory: Path) -> float:
         ticks += len(fold.page(page.events).rows)
         through = page.through_seq
     seconds = time.perf_counter() - began
+    assert ticks == await log.head(), "every tick is in a session"
     await log.close()
     return ticks / seconds
 
