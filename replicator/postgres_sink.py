@@ -12,7 +12,7 @@ from replicator.sink import Digest
 from replicator.tables import TableSpec
 
 CONNECTIONS = 3
-COPIED_AT_ONCE = 1_000  # asyncpg encodes them without a pause for the event loop
+COPIED_AT_ONCE = 2_500  # asyncpg encodes them without a pause for the event loop
 
 _TYPES = {
     "ticker": "text",
