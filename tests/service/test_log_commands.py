@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import replicator.schema
 from eventlog import state
 from eventlog.clock import ManualClock
 from eventlog.events import Event
+from eventlog.lock import InstanceLock
 from eventlog.log import open_log
 from indicators.projection import Projection
 from service import cli, composition, settings
@@ -175,3 +179,29 @@ def test_without_a_log(empty: Shell, command: str) -> None:
     code, _, errors = empty.run(command)
     assert code == 2
     assert "there is no log in" in errors
+
+
+def test_tail_follows_until_interrupted(shell: Shell) -> None:
+    command = [sys.executable, "-c", "from service.cli import main; main()", "log", "tail", "-f", "-n", "1"]
+    following = subprocess.Popen([*command, "--data-dir", str(shell.directory)], stdout=subprocess.PIPE, text=True)
+    assert following.stdout is not None
+    assert following.stdout.readline().split()[0] == "159"
+
+    async def append() -> None:
+        log = await open_log(shell.directory)
+        await log.append(ticks(1))
+        await log.close()
+
+    asyncio.run(append())
+    assert following.stdout.readline().split()[:3] == ["160", "2026-07-20T13:30:00.000000Z", "QQQ"]
+    following.send_signal(signal.SIGINT)
+    following.communicate(timeout=10)
+    assert following.returncode == 130
+
+
+def test_restore_is_refused_while_somebody_writes(shell: Shell, tmp_path: Path) -> None:
+    assert shell.run("backup", str(tmp_path / "copy.db"))[0] == 0
+    with InstanceLock(shell.directory):
+        code, _, errors = shell.run("restore", str(tmp_path / "copy.db"))
+    assert code == 3
+    assert "is in use by pid" in errors
