@@ -19,6 +19,7 @@ from feed.schwab import SimulatedSource
 OTHER_RATES = {100: 3.0, 5_000: 2.0}
 """Ticks a second -> seconds a round."""
 SPLIT_RATE, SPLIT_SECONDS = 1_000, 3.0
+WARM_SECONDS = 1.0
 ROUNDS = 3
 NANO_BASELINE_SECONDS = 0.1
 GOAL = measure.Goal(of="figure", bound="most", value=100.0)
@@ -30,13 +31,17 @@ Stage = Callable[[str, Path], AbstractAsyncContextManager[Progress]]
 
 
 async def _cpu_us(stage: Stage, rate: int, seconds: float, folder: Path) -> float:
-    """Microseconds of CPU per trade of `stage`, without start and stop."""
-    trades = int(rate * seconds)
-    async with rig.exchange(rate, seconds, folder) as exchange, stage(exchange.url, folder) as progress:
-        began = rig.cpu_seconds()
+    """Microseconds of CPU per trade of `stage`, counted from WARM_SECONDS of trades on: a start is no trade's cost."""
+    warm, trades = int(rate * WARM_SECONDS), int(rate * (WARM_SECONDS + seconds))
+    async with (
+        rig.exchange(rate, WARM_SECONDS + seconds, folder) as exchange,
+        stage(exchange.url, folder) as progress,
+    ):
+        await rig.until(lambda: progress() >= warm)
+        began, before = rig.cpu_seconds(), progress()
         await exchange.played()
         await rig.until(lambda: progress() >= trades)
-        return (rig.cpu_seconds() - began) / trades * 1e6
+        return (rig.cpu_seconds() - began) / (trades - before) * 1e6
 
 
 @asynccontextmanager
