@@ -16,12 +16,15 @@ from eventlog import state
 from eventlog.clock import ManualClock
 from eventlog.events import EquityTick, Event
 from eventlog.log import EventLog
+from eventlog.memory import MemoryLog
+from replicator import embedded, migrate
 from replicator.errors import RetryableError
 from replicator.postgres_sink import PostgresSink
 from replicator.replicator import Options, Replicator
 from replicator.tables import EQUITY_DATA
 from replicator.verify import Scope, Verification
-from tests.replicator.doubles import T0_US, FaultySink
+from tests.replicator import doubles
+from tests.replicator.doubles import T0_US, FaultySink, bench
 from tests.servers import postgres
 
 TICKERS = ("AAPL", "QQQ", "SPY", "MSFT", "NVDA")
@@ -97,3 +100,43 @@ async def test_7_catching_up_after_an_outage(tmp_path: Path, database: str, rows
     await during.close()
     await state_database.close()
     await log.close()
+
+
+async def test_a_server_that_stops_and_starts_again_gets_everything_once(tmp_path: Path) -> None:
+    server = await asyncio.to_thread(embedded.start, tmp_path / "server")
+    stop = asyncio.Event()
+    try:
+        await migrate.apply(server.dsn)
+        async with bench(tmp_path) as made:
+            sink = PostgresSink(SecretStr(server.dsn))
+            shipping = Replicator(made.log, made.database, sink, Options(clock=made.clock, shipped=(EQUITY_DATA,)))
+            await shipping.start()
+            running = asyncio.create_task(shipping.run(stop))
+            await _append(made.log, shipping, 0, 10)
+            assert await _delivered(shipping, 10) == "ok"
+            await asyncio.to_thread(server.stop)
+            await _append(made.log, shipping, 10, 30)
+            assert await _delivered(shipping, 10, state="retrying") == "retrying"
+            server = await asyncio.to_thread(embedded.start, tmp_path / "server")
+            assert await _delivered(shipping, 30) == "ok"
+            async with postgres.connected(server.dsn) as connection:
+                assert await connection.fetchval("SELECT count(*) FROM equity_data") == 30
+            stop.set()
+            await running
+            await shipping.close()
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def _append(log: MemoryLog, shipping: Replicator, first: int, end: int) -> None:
+    for number in range(first, end):
+        await log.append([doubles.tick(number)])
+        shipping.wake()
+
+
+async def _delivered(shipping: Replicator, rows: int, state: str = "ok") -> str:
+    """Wait, for the loop's own retries only, until so many rows are acknowledged and the table stands like that."""
+    async with asyncio.timeout(30):
+        while (status := shipping.status()[0]).delivered != rows or status.state != state:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return status.state

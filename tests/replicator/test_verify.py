@@ -157,6 +157,14 @@ async def test_a_backfill_brings_back_what_was_lost_and_leaves_the_cursor(shippe
     assert (await shipped.verify()).agrees
 
 
+async def test_a_backfill_leaves_what_is_unsent_to_the_loop(shipped: Shipped) -> None:
+    await shipped.bench.log.append([_tick(number) for number in range(300, 310)])
+    report = await backfill(shipped.replicator, "equity_data", BackfillScope(), lambda done, total: None)
+    assert report.acknowledged == 300
+    async with postgres.connected(shipped.dsn) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM equity_data") == 300
+
+
 @SETTINGS
 @hypothesis.given(st.floats(-1e9, 1e9) | st.decimals(-1000, 1000, places=5).map(float))
 @hypothesis.example(225.84354999999999)
