@@ -31,10 +31,9 @@ class OldRows:
         """For each row the revision of the stored row with the same key and values, or None."""
         if not self._any:
             return [None] * len(rows)
-        stored: dict[tuple[Any, ...], int] = {}
-        for ticker, since_us, until_us in _spans(rows):
-            for found in connection.execute(self._select, (ticker, since_us, until_us)):
-                stored[found[:-1]] = found[-1]
+        stored: dict[tuple[Any, ...], int] = {
+            found[:-1]: found[-1] for span in _spans(rows) for found in connection.execute(self._select, span)
+        }
         return list(map(stored.get, map(self._content, rows)))
 
 

@@ -5,7 +5,6 @@ that swaps. A crash before the last leaves the old tables, and the next start dr
 values are as before keeps its revision, so that the replicator sends only what differs.
 """
 
-import itertools
 import sqlite3
 from collections.abc import Callable
 from datetime import date, time
@@ -124,13 +123,13 @@ class Replay:
 
     def _write(self, connection: sqlite3.Connection) -> None:
         folded, self._pending = self._pending, Folded()
+        revisions = self._old.revisions(connection, folded.rows)
         # New and changed rows are numbered at the swap, above what the projection gives out meanwhile.
-        unnumbered = itertools.count(-self._changed - 1, -1)
-        rows = [
-            (next(unnumbered) if revision is None else revision, *row)
-            for row, revision in zip(folded.rows, self._old.revisions(connection, folded.rows), strict=True)
-        ]
-        self._changed = -next(unnumbered) - 1
+        for index, revision in enumerate(revisions):
+            if revision is None:
+                self._changed += 1
+                revisions[index] = -self._changed
+        rows = [(revision, *row) for revision, row in zip(revisions, folded.rows, strict=True)]
         self._rows += len(rows)
         store.write_rows(connection, rows, SUFFIX)
         store.write_bars(connection, folded, SUFFIX)
