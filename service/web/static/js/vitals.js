@@ -4,6 +4,8 @@ const SIGNS = { ok: "✓", warning: "!", error: "✕", unknown: "?" };
 const WORDS = { ok: "fine", warning: "look at this", error: "act now", unknown: "not known" };
 const OVERALL = { ok: "Record is whole", warning: "Needs a look", error: "Needs a hand", unknown: "Connecting" };
 const ORDER = ["ok", "unknown", "warning", "error"];
+/** A curve between 0 and 1 is not drawn as a mountain. */
+const LEAST_SCALE = 10;
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Vitals {
@@ -79,7 +81,7 @@ class Entry {
       this.spark.append(this.path);
       this.value.before(this.spark);
     }
-    const highest = Math.max(1, ...numbers);
+    const highest = Math.max(LEAST_SCALE, ...numbers);
     const step = 100 / Math.max(1, numbers.length - 1);
     const points = numbers.map(
       (number, index) => `${(index * step).toFixed(1)} ${(19 - (18 * number) / highest).toFixed(1)}`,
