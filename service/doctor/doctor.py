@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from service import redaction
-from service.doctor import login, machine, postgres, supabase
+from service.doctor import alerts, login, machine, postgres, supabase
 from service.health.check import Check
 from service.settings import Settings
 
@@ -13,7 +13,8 @@ async def examine(settings: Settings) -> AsyncIterator[Check]:
     """Line by line, as they are found. Changes nothing anywhere."""
     redaction.learn_token_file(settings.token_path)
     yield Check("settings", "ok", "valid", f"Every setting can be used; recording {', '.join(settings.stream_ticker)}.")
-    for check in [*machine.checks(settings), *await login.checks(settings), *await _destination(settings)]:
+    found = [*machine.checks(settings), *await login.checks(settings), *await _destination(settings)]
+    for check in [*found, *alerts.checks(settings)]:
         yield replace(check, sentence=redaction.redact(check.sentence))
 
 

@@ -16,9 +16,10 @@ _HOLDER = re.compile(r"pid (\d+) ")
 def ask(settings: Settings) -> dict[str, Any] | None:
     """The report of the service on DATA_DIR, None when none answers at HEALTH_HOST:HEALTH_PORT."""
     host = "127.0.0.1" if settings.health_host in ("0.0.0.0", "::") else settings.health_host  # noqa: S104
+    name = f"[{host}]" if ":" in host else host
     connection = http.client.HTTPConnection(host, settings.health_port, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request("GET", "/readyz", headers={"Host": f"{host}:{settings.health_port}"})
+        connection.request("GET", "/readyz", headers={"Host": f"{name}:{settings.health_port}"})
         report: dict[str, Any] = json.loads(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValueError):
         return None
