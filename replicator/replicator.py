@@ -26,6 +26,7 @@ FLUSHES_PER_SECOND = 5
 """Of each table, at most. A request costs about 2 ms of CPU, and a nano has 100 ms a second for everything."""
 LOOK_SECONDS = 0.025
 """Between two looks for what is due, however often the log and the projection wake the loop."""
+SUMMARY = tables.STREAMING_METRICS.name
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Replicator:
         """
         if self.summary.due:
             await self.summary.save()
-            self._mark("streaming_metrics")
+            self._mark(SUMMARY)
         now = time.monotonic()
         tasks = [
             self._flush(desk)
@@ -217,8 +218,21 @@ class Replicator:
         """Flush what can be flushed in time, write the cursors down; the number of rows left unsent."""
         deadline = time.monotonic() + timeout_seconds
         self._draining = True
+        await self._empty_all([name for name in self._desks if name != SUMMARY], deadline)
+        # The summary tells of the flushes above as well, so it goes last.
         await self.summary.save()
-        tasks = [asyncio.create_task(self._empty(desk)) for desk in self._desks.values()]
+        await self._empty_all([name for name in self._desks if name == SUMMARY], deadline)
+        unsent = 0
+        for desk in self._desks.values():
+            await desk.pump.close()
+            unsent += await desk.pump.source.count(desk.pump.cursor.position)
+        return unsent
+
+    async def _empty_all(self, names: Sequence[str], deadline: float) -> None:
+        """Empty the tables side by side; what is not done at `deadline` is given up."""
+        tasks = [asyncio.create_task(self._empty(self._desks[name])) for name in names]
+        if not tasks:
+            return
         done, late = await asyncio.wait(tasks, timeout=max(0.0, deadline - time.monotonic()))
         for task in late:
             task.cancel()
@@ -226,11 +240,6 @@ class Replicator:
         await self._settle()
         for task in done:
             task.result()
-        unsent = 0
-        for desk in self._desks.values():
-            await desk.pump.close()
-            unsent += await desk.pump.source.count(desk.pump.cursor.position)
-        return unsent
 
     async def _empty(self, desk: _Desk) -> None:
         """Flush until nothing is unsent, or an error."""

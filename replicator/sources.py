@@ -70,6 +70,9 @@ class Source(Protocol):
     async def read(self, after: int, limit: int) -> Batch:
         """At most `limit` rows with a position > `after`."""
 
+    def forget(self) -> None:
+        """After a failure: the next page is read anew, so that it holds what has come meanwhile."""
+
     async def count(self, after: int) -> int:
         """How many rows have a position > `after`."""
 
@@ -101,6 +104,10 @@ class LogPages:
             is_tail = page.through_seq >= head and len(page.events) <= SHARED_EVENTS
             self._last = (after, page) if is_tail else None
             return page
+
+    def forget(self) -> None:
+        """Share no page that was read before."""
+        self._last = None
 
     def _shared(self, after: int, limit: int) -> Page | None:
         """The last page if it begins there and still tells something: what was appended since is for the next one."""
@@ -160,6 +167,9 @@ class LogSource:
             self._add(batch, found[start : start + CONVERTED_AT_ONCE])
         return batch
 
+    def forget(self) -> None:
+        self._pages.forget()
+
     def _add(self, batch: Batch, found: Sequence[events.StoredEvent]) -> None:
         try:
             batch.add(self._table, [event.seq for event in found], self._table.rows_of(found))
@@ -211,6 +221,9 @@ class StateSource:
             part = found[start : start + CONVERTED_AT_ONCE]
             batch.add(self._table, [position for position, *_ in part], [self._row(values) for _, *values in part])
         return batch
+
+    def forget(self) -> None:
+        pass
 
     def _row(self, values: list[Any]) -> Row:
         values[self._when] = rows.timestamp(values[self._when])
