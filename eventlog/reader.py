@@ -1,6 +1,7 @@
 """Reading a log that another process may be writing: a connection with mode=ro, every event checked against its CRC."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -88,19 +89,24 @@ class LogReader:
 
 
 async def open_log_reader(data_dir: Path) -> LogReader:
-    """Open the log of `data_dir` read-only. Raises UsageError when there is none, FormatError for an unknown format."""
+    """Open the log of `data_dir` read-only.
+
+    Raises UsageError when there is none that can be read, FormatError for an unknown format, DamagedLogError.
+    """
     path = data_dir / LOG_FILE
     if not path.is_file():
         raise UsageError(f"there is no log in {data_dir}; set DATA_DIR or give --data-dir")
-    connection = await database.open_reader(path)
-    try:
-        if not await connection.run(schema.check):
+    async with contextlib.AsyncExitStack() as undo:
+        try:
+            connection = await database.open_reader(path)
+            undo.push_async_callback(connection.close)
+            version = await connection.run(schema.check)
+            await connection.run(codec.use_bytes)
+        except sqlite3.OperationalError as error:
+            raise UsageError(f"{path} cannot be read ({error}); look at its owner and permissions") from error
+        except sqlite3.DatabaseError as error:
+            raise DamagedLogError(str(error)) from error
+        if not version:
             raise UsageError(f"the log in {data_dir} is empty: nothing was ever recorded")
-        await connection.run(codec.use_bytes)
-    except sqlite3.DatabaseError as error:
-        await connection.close()
-        raise DamagedLogError(str(error)) from error
-    except BaseException:
-        await connection.close()
-        raise
+        undo.pop_all()
     return LogReader(connection)

@@ -39,12 +39,23 @@ def groups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 async def test_an_idle_log_commits_at_once_and_a_busy_one_shares(
     tmp_path: Path, groups: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commits, "INTERVAL_SECONDS", 0.5)
+    monkeypatch.setattr(commits, "INTERVAL_SECONDS", 3600.0)
     log = await open_log(tmp_path, ManualClock(NOW_US))
-    await asyncio.wait_for(log.append(ticks(1)), 0.4)
+    await asyncio.wait_for(log.append(ticks(1)), 30)
     assert groups == [1]
-    await asyncio.gather(*(log.append(ticks(1, ticker=f"T{number}")) for number in range(40)))
+    waiting = [asyncio.ensure_future(log.append(ticks(1, ticker=f"T{number}"))) for number in range(40)]
+    await asyncio.sleep(0)
+    assert (groups, log.status().queued) == ([1], 40)
+    await log.close()
     assert groups == [1, 40], "what queued up within the interval is one commit"
+    assert [len(await answer) for answer in waiting] == [1] * 40
+
+
+async def test_a_busy_log_commits_when_the_interval_has_passed(tmp_path: Path, groups: list[int]) -> None:
+    log = await open_log(tmp_path, ManualClock(NOW_US))
+    for number in range(5):
+        await asyncio.wait_for(log.append(ticks(1, first=number)), 30)
+    assert groups == [1] * 5
     await log.close()
 
 

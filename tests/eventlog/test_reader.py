@@ -1,6 +1,7 @@
 """Reading beside a writer: from another connection, following its tail, and what the figures say."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,18 @@ async def test_where_there_is_no_log(tmp_path: Path) -> None:
         await reader.open_log_reader(tmp_path)
     (tmp_path / "events.db").touch()
     with pytest.raises(UsageError, match="is empty"):
+        await reader.open_log_reader(tmp_path)
+
+
+async def test_a_log_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = await open_log(tmp_path, CLOCK)
+    await log.close()
+
+    def refuse(name: str, **options: object) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    with pytest.raises(UsageError, match="owner and permissions"):
         await reader.open_log_reader(tmp_path)
 
 
