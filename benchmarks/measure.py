@@ -2,7 +2,7 @@
 
 import gc
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -68,7 +68,7 @@ def compare(
     name: str,
     unit: str,
     ours: Callable[[], float],
-    peers: dict[str, Callable[[], float]] | None = None,
+    peers: Mapping[str, Callable[[], float]] | None = None,
     goal: Goal | None = None,
     rounds: int = ROUNDS,
     note: str = "",
