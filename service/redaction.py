@@ -8,6 +8,7 @@ import base64
 import json
 import re
 import urllib.parse
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import msgspec
 MASK = "[redacted]"
 # Shorter values would blank out ordinary words; no credential of ours is that short.
 MIN_LENGTH = 6
+PASSING_MAX = 32
 
 _KEY_NAMES = (
     r"access_token|refresh_token|id_token|token|code|client_secret|app_secret|app_key|secret|password|passwd|pwd"
@@ -37,16 +39,27 @@ class Redactor:
     """What is known to be secret, and the removal of it."""
 
     def __init__(self) -> None:
-        self._known: set[str] = set()
+        self._lasting: set[str] = set()
+        self._passing: deque[str] = deque(maxlen=PASSING_MAX)
         self._pattern: re.Pattern[str] | None = None
 
     def learn(self, values: Iterable[str]) -> None:
         """Remove these values from everything that `redact` sees from now on."""
-        forms = {form for value in values if len(value) >= MIN_LENGTH for form in _forms(value)}
-        if forms <= self._known:
-            return
-        self._known |= forms
-        longest_first = sorted(self._known, key=len, reverse=True)
+        new = {value for value in values if len(value) >= MIN_LENGTH} - self._lasting
+        if new:
+            self._lasting |= new
+            self._compile()
+
+    def learn_passing(self, values: Iterable[str]) -> None:
+        """As `learn`, for values that others will replace: only the last PASSING_MAX are remembered."""
+        new = [value for value in values if len(value) >= MIN_LENGTH and value not in self._passing]
+        if new:
+            self._passing.extend(new)
+            self._compile()
+
+    def _compile(self) -> None:
+        forms = {form for value in (*self._lasting, *self._passing) for form in _forms(value)}
+        longest_first = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
     def redact(self, text: str) -> str:
@@ -68,7 +81,8 @@ def learn_token_file(path: Path) -> None:
         content = msgspec.json.decode(path.read_bytes())
     except (OSError, msgspec.DecodeError):
         return
-    learn(value for name, value in _strings(content) if name.endswith("token"))
+    # Access tokens change every half hour, for months.
+    _process.learn_passing(value for name, value in _strings(content) if name.endswith("token"))
 
 
 def _mask(match: re.Match[str]) -> str:

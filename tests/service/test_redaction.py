@@ -93,3 +93,15 @@ def test_tokens_of_a_token_file_are_learned(tmp_path: Path) -> None:
     redaction.learn_token_file(tmp_path / "missing.json")
     path.write_text("{half")
     redaction.learn_token_file(path)
+
+
+def test_tokens_that_were_replaced_long_ago_are_forgotten() -> None:
+    """A token every half hour for a year must not make each log line slower."""
+    redactor = redaction.Redactor()
+    redactor.learn(["lasting-secret"])
+    for number in range(10 * redaction.PASSING_MAX):
+        redactor.learn_passing([f"token-number-{number:05}-end"])
+    cleaned = redactor.redact(f"lasting-secret token-number-{10 * redaction.PASSING_MAX - 1:05}-end")
+    assert cleaned == f"{redaction.MASK} {redaction.MASK}"
+    assert len(redactor._passing) == redaction.PASSING_MAX
+    assert redactor.redact("token-number-00000-end") == "token-number-00000-end"
