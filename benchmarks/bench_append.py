@@ -24,7 +24,6 @@ EVENTS = {1: 200, 10: 2_000, 100: 20_000, 1_000: 20_000}
 """Events in a group -> events a round."""
 JUDGED_GROUP = 100
 ROUNDS = {JUDGED_GROUP: 5}
-OTHER_ROUNDS = 3
 T0_US = 1_700_000_000_000_000
 TICKERS = ("AAPL", "QQQ")
 
@@ -62,7 +61,7 @@ def results() -> Iterator[measure.Result]:
             functools.partial(_in_a_log, one_after_the_other, groups),
             peers,
             BARE_GOAL if size == JUDGED_GROUP else None,
-            ROUNDS.get(size, OTHER_ROUNDS),
+            ROUNDS.get(size, measure.ROUNDS),
             NOTES[size],
         )
         if size == JUDGED_GROUP:

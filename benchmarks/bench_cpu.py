@@ -18,7 +18,7 @@ from feed.schwab import SimulatedSource
 
 OTHER_RATES = {100: 3.0, 5_000: 2.0}
 """Ticks a second -> seconds a round."""
-SPLIT_RATE, SPLIT_SECONDS = 1_000, 3.0
+SPLIT_RATE, SPLIT_SECONDS = 1_000, 2.5
 WARM_SECONDS = 1.0
 ROUNDS = 3
 NANO_BASELINE_SECONDS = 0.1

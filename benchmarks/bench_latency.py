@@ -15,7 +15,7 @@ from eventlog import events
 from service.app import Service
 
 # Ticks a second -> (seconds a round, rounds).
-RATES = {1: (15.0, 2), 100: (4.0, 2), 1_000: (4.0, 3), 5_000: (3.0, 2)}
+RATES = {1: (20.0, 1), 100: (4.0, 2), 1_000: (4.0, 3), 5_000: (3.0, 2)}
 PERCENTILES = (50, 99, 99.9)
 GOALS: dict[float, measure.Goal] = {
     50: measure.Goal(of="figure", bound="most", value=60.0),

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 class Goal(msgspec.Struct, frozen=True):
