@@ -17,6 +17,7 @@ from eventlog.errors import UsageError
 from eventlog.lock import InstanceLock
 from feed import login as feed_login
 from feed import schwab, token
+from feed.errors import FeedError
 from feed.exchange import Exchange, RandomMarket, Recording, Tape, scenario
 from feed.feed import Feed
 from feed.options import Options
@@ -132,7 +133,10 @@ def record(
     logs.silence()
     # Schwab allows one stream per user: with the service running, both would fight for it.
     with InstanceLock(settings.data_dir), Recorder(file, _secrets(settings), SystemClock()) as recorder:
-        asyncio.run(_record(settings, recorder, seconds))
+        last_error = asyncio.run(_record(settings, recorder, seconds))
+    if recorder.frames == 0:
+        file.unlink()
+        raise FeedError(f"nothing was received, so there is no {file}: {last_error or 'no frame came'}")
     print(f"{recorder.frames} frames in {file}; play them with: ticktape exchange --recording {file}")
     return 0
 
@@ -143,7 +147,8 @@ def _secrets(settings: Settings) -> list[str]:
     return secrets + [str(content.get(name, "")) for name in ("access_token", "refresh_token", "id_token")]
 
 
-async def _record(settings: Settings, recorder: Recorder, seconds: float | None) -> None:
+async def _record(settings: Settings, recorder: Recorder, seconds: float | None) -> str | None:
+    """Record until asked to stop; returns the last error of a connection that was not made up for."""
     source = schwab.LiveSource(
         settings.schwab_app_key, settings.schwab_app_secret, settings.token_path, settings.schwab_url
     )
@@ -155,7 +160,9 @@ async def _record(settings: Settings, recorder: Recorder, seconds: float | None)
         option_symbols=settings.option_symbols,
     )
     async with _until_signal(seconds) as stop:
-        await Feed(NoLog(), source, chosen, tap=recorder).run(stop)
+        feed = Feed(NoLog(), source, chosen, tap=recorder)
+        await feed.run(stop)
+    return feed.status.last_error
 
 
 @contextlib.asynccontextmanager

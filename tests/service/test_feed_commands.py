@@ -163,3 +163,13 @@ def test_a_pasted_answer_that_is_wrong(run: Run) -> None:
     assert (code, err.count("\n")) == (2, 1)
     assert "callback mismatch" in err
     assert "planted-code" not in err
+
+
+def test_record_that_receives_nothing_says_why_and_leaves_nothing(tmp_path: Path, run: Run) -> None:
+    granted = {"access_token": "a", "refresh_token": "r", "expires_at": time.time() + 1800}
+    token.write(tmp_path / "t.json", {"creation_timestamp": int(time.time()), "token": granted})
+    account = {**_account("http://127.0.0.1:9"), "SCHWAB_TOKEN_PATH": "t.json"}
+    code, _, err = run("record", "x.gz", "--seconds", "0.3", **account)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "cannot be reached" in err
+    assert not (tmp_path / "x.gz").exists()
