@@ -37,8 +37,9 @@ def main(only: str) -> None:
         for result in importlib.import_module(f"benchmarks.{path.stem}").results():
             print("  " + _line(result), flush=True)
             results.append(result)
-        print(f"  {time.perf_counter() - began:.0f} s", flush=True)
-        sections[name] = {"machine": _machine(), "results": msgspec.to_builtins(results)}
+        seconds = round(time.perf_counter() - began)
+        print(f"  {seconds} s", flush=True)
+        sections[name] = {"machine": _machine(), "seconds": seconds, "results": msgspec.to_builtins(results)}
         _write(sections)
 
 
@@ -69,7 +70,7 @@ def _write(sections: dict[str, dict[str, object]]) -> None:
     for name, section in sorted(sections.items()):
         results = msgspec.convert(section["results"], list[Result])
         machine = msgspec.convert(section["machine"], dict[str, object])
-        parts.append(_section(name, results, machine))
+        parts.append(_section(name, results, machine | {"seconds": section.get("seconds", "?")}))
     if findings.exists():
         parts.append(findings.read_text())
     (HERE / "RESULTS.md").write_text("\n".join(parts))
@@ -87,6 +88,7 @@ _HEAD = "| what | unit | ticktape | beside it | goal | reached | met |\n|---|---
 
 def _section(name: str, results: list[Result], machine: dict[str, object]) -> str:
     about = f"{machine['date']}, {machine['cores']} cores, Python {machine['python']}, SQLite {machine['sqlite']}"
+    about += f", took {machine['seconds']} s"
     rows = [_HEAD, *(_row(result) for result in results)]
     notes = [f"- {result.name}: {result.note}" for result in results if result.note]
     return "\n".join([f"## {name}", "", about, "", *rows, "", *notes, ""])
