@@ -166,3 +166,21 @@ async def test_contracts_that_were_refused_are_asked_for_again() -> None:
 def test_a_wrong_symbol_is_named_at_the_start() -> None:
     with pytest.raises(UsageError, match="OPTION_SYMBOLS: 'GOOG 70'"):
         Options(("QQQ",), option_symbols=("GOOG 70",))
+
+
+async def test_after_a_restart_a_repeated_snapshot_is_nothing_and_a_change_gets_a_new_key() -> None:
+    symbol = "GOOG  251120C00070000"
+    clock = ManualClock(TRADE_MS * 1000 + 1_000_000)
+    async with exchanging(StillMarket("QQQ")) as exchange:
+        async with feeding(exchange, clock=clock, option_symbols=(symbol,)) as bench:
+            await bench.until(lambda: bench.feed.status.connected)
+            await exchange.publish(OPTIONS, [(symbol, {"2": 1.5, "3": 1.6, "38": TRADE_MS})])
+            await bench.stored("option_quote")
+            await bench.finish()
+        async with feeding(exchange, clock=clock, option_symbols=(symbol,), log=bench.log) as again:
+            await again.until(lambda: again.feed.status.connected)
+            await exchange.publish(OPTIONS, [(symbol, {"2": 1.55})])
+            first, second = await again.stored("option_quote", 2)
+            await again.finish()
+            assert len(await again.stored("option_quote")) == 2
+    assert (first.ts_us, second.ts_us) == (TRADE_MS * 1000, TRADE_MS * 1000 + 1)
