@@ -1,16 +1,18 @@
 """The JSON answers, against a real log and projection; references are computed here, from the ticks appended."""
 
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from market import calendar
-from tests.web import recorder
+from tests.web import recorder, sse
 from tests.web.recorder import MINUTE_US, Recorder
 
 OPEN_US = calendar.session_of(calendar.date(2025, 11, 20), "regular").open_us  # type: ignore[union-attr]
 DAY = "2025-11-20"
+ALL_ANSWERS = ("about", "days", "bars", "indicators", "ticks", "gaps", "sessions", "options")
 
 
 async def get(client: aiohttp.ClientSession, path: str, status: int = 200, **query: Any) -> Any:
@@ -125,3 +127,22 @@ async def test_a_corrupt_event_is_told_not_shown(recording: Recorder, client: ai
     recorder.corrupt(recording, seq=1)
     answer = await get(client, "/api/ticks", 500, ticker="QQQ", day=DAY)
     assert "event 1 is corrupt" in answer["error"]
+
+
+async def test_no_answer_holds_a_secret(tmp_path: Path) -> None:
+    planted = {
+        "schwab_app_key": "planted-key",
+        "schwab_app_secret": "planted-secret",
+        "supabase_service_role_key": "sb_secret_planted",
+        "postgres_dsn": "postgresql://me:planted@127.0.0.1/x",
+        "alert_webhook": "https://example.com/planted",
+    }
+    async with recorder.recording(tmp_path, **planted) as recording, aiohttp.ClientSession(recording.url) as client:
+        await recording.record([recorder.tick("QQQ", OPEN_US, 600.0)])
+        answers = [(await client.get(f"/api/{name}?ticker=QQQ&day={DAY}")) for name in ALL_ANSWERS]
+        texts = [await answer.text() for answer in answers]
+        async with client.get("/api/live?ticker=QQQ&after=0") as response:
+            stream = sse.messages(response)
+            texts += [str(await anext(stream)) for _ in range(3)]
+    assert [answer.status for answer in answers] == [200] * len(answers)
+    assert not [text for text in texts if "planted" in text]

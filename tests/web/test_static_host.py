@@ -11,6 +11,7 @@ from playwright.async_api import Browser, expect
 
 from eventlog.errors import UsageError
 from market import calendar
+from service import cli
 from service.web import static_host
 from tests.servers import lite as lite_module
 from tests.servers import postgres
@@ -49,6 +50,20 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="other files"):
         static_host.write(tmp_path, "https://abc.supabase.co", "sb_publishable_abc", ("QQQ",), has_options=False)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(("key", "code"), [("sb_publishable_abc", 0), ("sb_secret_abc", 2)])
+def test_the_command_writes_a_folder_or_says_why_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, code: int
+) -> None:
+    site = tmp_path / "site"
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["page", "--out", str(site), "--key", key, "--url", "https://abc.supabase.co", "--ticker", "QQQ,SPY"])
+    assert ended.value.code == code
+    told = capsys.readouterr()
+    assert (site / "index.html").exists() == (code == 0)
+    assert "sb_secret_abc" not in told.out + told.err
+    assert len((told.out + told.err).splitlines()) == 1
 
 
 @pytest.mark.asyncio(loop_scope="session")
