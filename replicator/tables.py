@@ -62,8 +62,10 @@ class TableSpec:
     def are_finite(self, found: Sequence[Row]) -> bool:
         """Whether no row has a flaw."""
         for column in self.decimals | self.floats:
-            values = map(operator.attrgetter(column), found)
-            if not all(map(math.isfinite, (value for value in values if value is not None))):
+            values = list(map(operator.attrgetter(column), found))
+            if None in values:
+                values = [value for value in values if value is not None]
+            if not all(map(math.isfinite, values)):
                 return False
         return True
 
