@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import functools
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Collection
 
 import msgspec
@@ -12,7 +13,7 @@ from eventlog.events import EquityQuote, Event, FeedGap, OptionQuote
 from replicator import rows
 from replicator.backfill import Scope, backfill
 from replicator.errors import ChunkTooLargeError, HaltingError, RetryableError
-from replicator.replicator import Replicator
+from replicator.replicator import LOOK_SECONDS, Replicator
 from tests.replicator.doubles import T0_US, Bench, tick
 
 
@@ -282,6 +283,23 @@ async def test_a_stream_of_events_is_gathered_between_flushes(bench: Bench) -> N
             await asyncio.sleep(0.005)
     flushes = [chunk for table, chunk in bench.sink.chunks if table == "equity_data"]
     assert 3 <= len(flushes) <= 12
+
+
+async def test_it_looks_for_due_flushes_at_a_pace_however_often_it_is_woken(bench: Bench) -> None:
+    looks, look = 0, bench.replicator._start_due
+
+    def counted() -> float | None:
+        nonlocal looks
+        looks += 1
+        return look()
+
+    bench.replicator._start_due = counted  # type: ignore[method-assign]
+    began = time.monotonic()
+    async with running(bench.replicator):
+        for _ in range(100):
+            bench.replicator.wake()
+            await asyncio.sleep(0.002)
+    assert 2 <= looks <= 2 + (time.monotonic() - began) / LOOK_SECONDS
 
 
 async def test_a_batch_size_waits_for_so_many_events(bench: Bench) -> None:
