@@ -32,8 +32,8 @@ from replicator.tables import EQUITY_DATA
 from tests.servers import lite, postgres
 from tests.servers.forward import Forward
 
-ROWS = 100_000
-LITE_ROWS = 30_000
+ROWS = 200_000
+LITE_ROWS = 40_000
 KEY = "sb_secret_bench"
 T0_US = 1_700_000_000_000_000
 
