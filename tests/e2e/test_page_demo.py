@@ -17,7 +17,7 @@ from service import app, directory
 from service.app import Service
 from service.settings import Settings
 from tests.e2e import demo
-from tests.servers import postgres
+from tests.servers import chromium, postgres
 from tests.servers.chromium import opened
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("chromium")]
@@ -98,7 +98,7 @@ async def test_a_gap_is_shaded_and_an_outage_of_the_destination_turns_unsent_amb
                 await expect(unsent).to_have_attribute("data-level", "warning", timeout=15_000)
                 await expect(unsent).to_contain_text("nothing is lost")
                 await expect(page.locator("#overall")).to_contain_text("Needs a look")
-                await page.screenshot(path="artefacts/page/outage-amber.png")
+                await page.screenshot(path=chromium.ARTEFACTS / "outage-amber.png")
             await expect(unsent).to_have_attribute("data-level", "ok", timeout=30_000)
 
             await expect(page.locator("#gaps-none")).to_be_visible()
