@@ -17,6 +17,7 @@ from loguru import logger
 from eventlog.errors import CorruptEventError, TicktapeError
 from replicator import rows as row_module
 from replicator.alarms import Alarms
+from replicator.backlog import Backlog
 from replicator.backoff import Backoff
 from replicator.chunks import ChunkSize
 from replicator.cursors import Cursor, CursorStore
@@ -104,7 +105,7 @@ class Pump:
         self._lock = asyncio.Lock()
         self._ahead: asyncio.Task[Batch] | None = None
         self._rate = 0.0
-        self._unsent_derived = 0
+        self._backlog = Backlog(source)
         self._probed = False
         self._in_hand = Batch()
         self._restored: CursorBeyondHeadError | None = None
@@ -155,6 +156,7 @@ class Pump:
             self.cursor = Cursor(batch.through, self.cursor.delivered)
             if self.cursor.position - self._saved.position > SKIPPED_BEFORE_SAVED:
                 await self.save()
+            await self._backlog.shrink(batch)
             await self._worked(0)
             self.oldest_unsent_us = None
             return SyncResult(more=batch.more, is_catching_up=batch.is_full)
@@ -169,7 +171,7 @@ class Pump:
         self.chunk.delivered(delivered.rows, seconds)
         self._on_delivered(self.table, batch.rows, seconds)
         self._measure(delivered.rows, seconds)
-        self._unsent_derived = await self._count_derived() if batch.more else 0
+        await self._backlog.shrink(batch)
         await self._worked(delivered.rows)
         if not batch.more:
             self.oldest_unsent_us = None
@@ -219,7 +221,8 @@ class Pump:
             wait = PROBE_SECONDS
         self._alarms.failed(self.table.name, error, halted=self.state == "halted", wait_seconds=wait)
         await self._note_state()
-        self._unsent_derived = await self._count_derived()
+        with contextlib.suppress(CorruptEventError, sqlite3.OperationalError):
+            await self._backlog.count(self.cursor.position)
         return SyncResult(error=error, wait_seconds=wait, more=True)
 
     async def _worked(self, rows: int) -> None:
@@ -236,10 +239,6 @@ class Pump:
                 await self._cursors.note_state(self.table.name, noted, self.last_error)
                 self._noted_state = self.state
 
-    async def _count_derived(self) -> int:
-        """Unsent rows of a table of state.db; those of the log follow from its head."""
-        return await self.source.count(self.cursor.position) if self.source.head() is None else 0
-
     def _measure(self, rows: int, seconds: float) -> None:
         now = rows / max(seconds, 1e-6)
         self._rate = now if self._rate == 0.0 else 0.8 * self._rate + 0.2 * now
@@ -254,11 +253,10 @@ class Pump:
 
     def status(self) -> TableStatus:
         """How the table stands, from memory."""
-        head = self.source.head()
         return TableStatus(
             table=self.table.name,
             cursor=self.cursor.position,
-            unsent=self._unsent_derived if head is None else max(0, head - self.cursor.position),
+            unsent=self._backlog.rows(self.cursor.position),
             oldest_unsent_us=self.oldest_unsent_us,
             delivered=self.cursor.delivered,
             dead_letters=self.dead_letters,

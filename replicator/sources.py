@@ -20,6 +20,7 @@ from replicator.tables import TableSpec
 CONVERTED_AT_ONCE = 500  # rows made between two turns of the event loop, about a millisecond's work
 READ_AT_ONCE = 1_000
 COUNTED_EXACTLY = 100_000
+COUNTED_AT_ONCE = 2_000
 SHARED_EVENTS = 500  # a larger page belongs to a table that catches up, and is not worth the memory
 
 
@@ -69,6 +70,9 @@ class Source(Protocol):
 
     async def read(self, after: int, limit: int) -> Batch:
         """At most `limit` rows with a position > `after`."""
+
+    async def count_part(self, after: int) -> tuple[int, int]:
+        """How many of the next rows beyond `after` there are, and up to which position that was counted."""
 
     def forget(self) -> None:
         """After a failure: the next page is read anew, so that it holds what has come meanwhile."""
@@ -186,12 +190,18 @@ class LogSource:
         if self._log.head - after > COUNTED_EXACTLY:
             return self._log.head - after
         total = 0
-        while True:
-            page = await self._log.read(after, 5_000, self._table.kinds)
-            total += len(page.events)
-            if page.through_seq >= self._log.head or page.through_seq <= after:
-                return total
-            after = page.through_seq
+        while after < self._log.head:
+            rows_of_part, through = await self.count_part(after)
+            total += rows_of_part
+            if through == after:
+                break
+            after = through
+        return total
+
+    async def count_part(self, after: int) -> tuple[int, int]:
+        """How many rows the next page beyond `after` holds, and the position where that page ends."""
+        page = await self._log.read(after, COUNTED_AT_ONCE, self._table.kinds)
+        return len(page.events), page.through_seq
 
 
 class StateSource:
@@ -221,6 +231,9 @@ class StateSource:
             part = found[start : start + CONVERTED_AT_ONCE]
             batch.add(self._table, [position for position, *_ in part], [self._row(values) for _, *values in part])
         return batch
+
+    async def count_part(self, after: int) -> tuple[int, int]:
+        return await self.count(after), after
 
     def forget(self) -> None:
         pass

@@ -358,6 +358,28 @@ async def test_tables_that_follow_the_tail_share_one_read(bench: Bench) -> None:
     assert len(bench.sink.rows()) == 1
 
 
+async def test_what_waits_during_an_outage_is_counted_exactly(bench: Bench) -> None:
+    def unsent() -> list[int]:
+        return [status.unsent for status in bench.replicator.status() if status.table in ("equity_data", "stream_gaps")]
+
+    bench.sink.broken = RetryableError("503", "503")
+    for number in range(30):
+        await bench.log.append([tick(number), Event("AAPL", T0_US + number, EquityQuote(bid=1.0))])
+        await bench.replicator.sync_once("equity_data")
+        await bench.replicator.sync_once("stream_gaps")
+        assert unsent() == [number + 1, 0]
+    bench.sink.broken = None
+    await bench.replicator.sync_once("equity_data")
+    assert unsent() == [0, 0]
+    for number in range(30, 1_500):
+        await bench.log.append([tick(number)])
+    bench.sink.faults.append(RetryableError("503", "503"))
+    await bench.replicator.sync_once("equity_data")
+    assert unsent()[0] == 1_470
+    await bench.replicator.sync_once("equity_data")
+    assert unsent()[0] == 470
+
+
 async def test_an_idle_second_reads_nothing(bench: Bench) -> None:
     await bench.log.append([tick(0)])
     for _ in range(3):
