@@ -164,10 +164,12 @@ class EventLog:
         gap = Event("", from_us, FeedGap(from_us=from_us, to_us=now_us, reason="no_stop_on_record"))
         await self.append([started, gap])
 
-    async def stop_recording(self, reason: str) -> None:
-        """Put `service_stopped` on record; not on a full disk or a failed log, where the next start records a gap."""
-        if self._commits.state is commits.State.OPEN:
-            await self.append([Event("", self.clock.now_us(), ServiceStopped(reason=reason))])
+    async def stop_recording(self, reason: str) -> bool:
+        """Put `service_stopped` on record. False on a full disk or a failed log: then the next start records a gap."""
+        if self._commits.state is not commits.State.OPEN:
+            return False
+        await self.append([Event("", self.clock.now_us(), ServiceStopped(reason=reason))])
+        return True
 
     async def close(self, reason: str = "closed") -> None:
         """Commit what is queued, tell every waiter `reason`, close the files."""

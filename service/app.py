@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -9,7 +10,7 @@ from importlib.metadata import version
 from loguru import logger
 
 from eventlog.clock import Clock, SystemClock
-from eventlog.errors import LogClosedError
+from eventlog.errors import LogClosedError, TicktapeError
 from feed.feed import Feed
 from feed.schwab import Source
 from service import composition, control, monitor, scheduler
@@ -86,14 +87,15 @@ class Service:
     async def stop(self, reason: str) -> Outcome:
         """End in order: feed, log, projection, replicator. What cannot be sent in SHUTDOWN_SECONDS stays in the log."""
         context = self.context
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + context.settings.shutdown_seconds
         self._stop_feed.set()
         await self._supervisor.finish("feed")
-        await context.log.stop_recording(reason)
-        while context.projection.checkpoint < context.log.head:
-            await context.projection.fold_once()
+        await self._record_stop(reason)
+        await self._fold_rest(deadline)
         unsent = 0
         if context.replicator is not None:
-            unsent = await context.replicator.drain(context.settings.shutdown_seconds)
+            unsent = await context.replicator.drain(max(0.0, deadline - loop.time()))
         self._stop_rest.set()
         await self._supervisor.finish("monitor")
         if unsent:
@@ -101,6 +103,28 @@ class Service:
                 "{} rows are unsent; they are safe in the log and go out after the next start", unsent
             )
         return Outcome(unsent)
+
+    async def _record_stop(self, reason: str) -> None:
+        is_recorded = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.context.settings.shutdown_seconds):
+                is_recorded = await self.context.log.stop_recording(reason)
+        if not is_recorded:
+            logger.bind(event="service.stop_unrecorded").error(
+                "the log takes nothing (is the disk full?): this stop is not on record, the next start records a gap"
+            )
+
+    async def _fold_rest(self, deadline: float) -> None:
+        """Fold what was recorded last, unless that needs a whole rebuild, or more time than there is."""
+        projection, log, loop = self.context.projection, self.context.log, asyncio.get_running_loop()
+        try:
+            while projection.checkpoint < log.head and not projection.outdated and loop.time() < deadline:
+                await projection.fold_once()
+        except (TicktapeError, sqlite3.Error) as error:
+            logger.bind(event="service.unfolded", checkpoint=projection.checkpoint).error(
+                "the indicators end at seq {} of {}; the next start goes on there: {}",
+                projection.checkpoint, log.head, error,
+            )  # fmt: skip
 
     async def abandon(self) -> None:
         """End what still runs after a failure."""

@@ -2,9 +2,13 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from loguru import logger
 
+from eventlog.errors import TicktapeError
+from service import jobs
 from service.context import Context
 
 
@@ -21,8 +25,23 @@ async def serve(context: Context) -> AsyncIterator[None]:
             coalesce=True,
             id="replicate",
         )
+    if context.settings.retention_days:
+        scheduler.add_job(prune, "cron", args=[context], hour=3, timezone="America/New_York", coalesce=True, id="prune")
     scheduler.start()
     try:
         yield
     finally:
         scheduler.shutdown(wait=False)
+
+
+async def prune(context: Context) -> dict[str, Any]:
+    """Delete what is older than RETENTION_DAYS and needed by nobody; what the job `log_prune` answers."""
+    try:
+        done = await jobs.run("log_prune", context, {"keep_days": context.settings.retention_days}, lambda *_: None)
+    except TicktapeError as error:
+        logger.bind(event="retention.refused").warning("nothing was pruned: {}", error)
+        return {}
+    logger.bind(event="retention.pruned", **done).info(
+        "{} events pruned, the last was seq {}", done["events"], done["through_seq"]
+    )
+    return done
