@@ -196,6 +196,11 @@ class Pump:
                 self._restored = None
                 await self._cursors.reset(self.table.name, self.cursor)
 
+    async def count_backlog(self) -> None:
+        """Look at some of what waits, for `status`."""
+        with contextlib.suppress(CorruptEventError, sqlite3.OperationalError):  # delivering it will tell
+            await self._backlog.count(self.cursor.position)
+
     async def save(self) -> None:
         """Write down positions that were passed without anything to send."""
         if self.cursor.position > self._saved.position:
@@ -221,8 +226,7 @@ class Pump:
             wait = PROBE_SECONDS
         self._alarms.failed(self.table.name, error, halted=self.state == "halted", wait_seconds=wait)
         await self._note_state()
-        with contextlib.suppress(CorruptEventError, sqlite3.OperationalError):
-            await self._backlog.count(self.cursor.position)
+        await self.count_backlog()
         return SyncResult(error=error, wait_seconds=wait, more=True)
 
     async def _worked(self, rows: int) -> None:

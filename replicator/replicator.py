@@ -103,6 +103,7 @@ class Replicator:
             derived = not desk.pump.table.kinds
             error = None if derived or not is_restored else sources.beyond_head(name, cursor.position, self._log.head)
             desk.pump.start(cursor, dead.get(name, 0), error)
+            await desk.pump.count_backlog()
         if not known:
             logger.bind(event="replicator.new_destination", destination=self.sink.identity).info(
                 "{} is new: its history is shipped from the first event", self.sink.identity
