@@ -7,7 +7,6 @@ import msgspec
 
 from eventlog.database import Database
 from eventlog.errors import UsageError
-from replicator import tables
 from replicator.errors import PermanentError
 from replicator.replicator import Replicator
 from replicator.rows import Row
@@ -60,7 +59,7 @@ async def retry(replicator: Replicator, letters: Sequence[DeadLetter]) -> Retrie
     for letter in letters:
         if letter.destination != replicator.sink.identity:
             continue
-        if await _send(replicator, tables.BY_NAME[letter.table], letter):
+        if await _send(replicator, replicator.pump(letter.table).table, letter):
             await drop(replicator, [letter])
             delivered += 1
         else:

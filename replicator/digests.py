@@ -16,7 +16,7 @@ _CONTEXT = decimal.Context(prec=400, rounding=decimal.ROUND_HALF_UP)
 
 def line_maker(table: TableSpec) -> Callable[[Row], str]:
     """A function that writes a row of `table` as the destination's digest function does."""
-    writers = [(column, _writer(table, column)) for column in table.columns]
+    writers = [(column, _writer(table, column)) for column in table.columns if column not in table.extra]
 
     def line(row: Row) -> str:
         values = ((write, getattr(row, column)) for column, write in writers)

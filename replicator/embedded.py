@@ -102,7 +102,8 @@ def _start_server(cluster: Path, settings: Sequence[str]) -> EmbeddedPostgres:
     socket_dir = _socket_dir(cluster)
     options = ["-h ''", f"-k '{socket_dir}'", *(f"-c {setting}" for setting in (*_SETTINGS, *settings))]
     # Processes of a killed server may hold its memory for a moment; a new server refuses to start beside them.
-    deadline = time.monotonic() + (_LEFTOVER_SECONDS if (cluster / "postmaster.pid").exists() else 0)
+    left = (cluster / "postmaster.pid", socket_dir / f"{_SOCKET_NAME}.lock")
+    deadline = time.monotonic() + (_LEFTOVER_SECONDS if any(file.exists() for file in left) else 0)
     while True:
         try:
             _pg_ctl(cluster, "start", f"--log={cluster.name}/log", f"--options={' '.join(options)}")

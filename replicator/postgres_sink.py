@@ -29,9 +29,9 @@ _TYPES = {
 class PostgresSink:
     """Keeps `replicator.sink.Sink` over asyncpg. A lost connection is replaced by the next call; TLS by DSN."""
 
-    def __init__(self, dsn: SecretStr) -> None:
+    def __init__(self, dsn: SecretStr, shipped: Sequence[TableSpec] = tables.TABLES) -> None:
         self._identity = postgres.identity(dsn.get_secret_value())
-        stages = ";\n".join(_stage(table) for table in tables.TABLES)
+        stages = ";\n".join(_stage(table) for table in shipped)
         self._pool = postgres.Pool(dsn.get_secret_value(), stages, CONNECTIONS)
 
     @property

@@ -5,8 +5,8 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import msgspec
 
@@ -23,6 +23,7 @@ class TableSpec:
 
     `merge` says what a row with a known key does: True replaces it, False leaves the first one (a fact never changes).
     `decimals` are the columns of type numeric, `floats` those of double precision; neither carries NaN or infinity.
+    `extra` are columns that INDICATORS= added; the destination's digest does not cover them.
     `kinds` are the events it is made of; empty for a table of state.db.
     """
 
@@ -32,6 +33,7 @@ class TableSpec:
     merge: bool
     decimals: frozenset[str] = frozenset()
     floats: frozenset[str] = frozenset()
+    extra: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
     payload: type[events.Payload] | None = None
     convert: Convert | None = None
@@ -153,3 +155,24 @@ STREAM_GAPS = TableSpec(
 
 TABLES = (EQUITY_DATA, INDICATORS, OPTION_PRICES, STREAMING_METRICS, STREAM_GAPS)
 BY_NAME = {table.name: table for table in TABLES}
+
+
+def with_indicators(names: Sequence[str]) -> tuple[TableSpec, ...]:
+    """TABLES, with the columns `names` of state.db beside sma9 and vwap in `indicators`."""
+    extra = [name for name in names if name not in INDICATORS.columns]
+    if not extra:
+        return TABLES
+    row_type = msgspec.defstruct(
+        "WiderIndicatorRow",
+        [(name, float | None) for name in extra],
+        bases=(INDICATORS.row_type,),
+        frozen=True,
+        gc=False,
+    )
+    wider = replace(
+        INDICATORS,
+        row_type=cast(type[rows.IndicatorRow], row_type),
+        floats=INDICATORS.floats | set(extra),
+        extra=frozenset(extra),
+    )
+    return tuple(wider if table is INDICATORS else table for table in TABLES)

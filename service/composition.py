@@ -1,5 +1,7 @@
 """Settings turned into rooms."""
 
+from collections.abc import Sequence
+
 from eventlog.clock import Clock
 from eventlog.database import Database
 from eventlog.errors import UsageError
@@ -8,8 +10,10 @@ from feed import options as feed_options
 from feed.feed import Feed
 from feed.schwab import Source
 from indicators.definition import Definition
+from replicator import tables
 from replicator.replicator import Options, Replicator
 from replicator.sink import Sink
+from replicator.tables import TableSpec
 from service.settings import Settings, require_destination
 
 
@@ -23,10 +27,12 @@ async def open_replicator(settings: Settings, log: EventLog, state: Database) ->
     if settings.destination == "none":
         return None
     require_destination(settings)
-    return Replicator(log, state, _sink(settings), Options(settings.batch_size, settings.batch_interval))
+    shipped = tables.with_indicators(settings.indicators)
+    options = Options(settings.batch_size, settings.batch_interval, shipped)
+    return Replicator(log, state, _sink(settings, shipped), options)
 
 
-def _sink(settings: Settings) -> Sink:
+def _sink(settings: Settings, shipped: Sequence[TableSpec]) -> Sink:
     # Imported here: each is megabytes that the other destination's users need not pay.
     if settings.destination == "supabase":
         from replicator.supabase_sink import SupabaseSink
@@ -35,7 +41,7 @@ def _sink(settings: Settings) -> Sink:
     if settings.destination == "postgres":
         from replicator.postgres_sink import PostgresSink
 
-        return PostgresSink(settings.postgres_dsn)
+        return PostgresSink(settings.postgres_dsn, shipped)
     raise UsageError(f"DESTINATION={settings.destination}: supabase, postgres or none")
 
 
@@ -48,5 +54,6 @@ def feed(settings: Settings, log: EventLog, source: Source, clock: Clock) -> Fee
         options_0dte=settings.options_0dte,
         options_strikes=settings.options_strikes,
         option_symbols=settings.option_symbols,
+        watch=feed_options.Watch(drain_seconds=settings.shutdown_seconds / 2),
     )
     return Feed(log, source, options, clock)

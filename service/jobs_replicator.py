@@ -61,9 +61,10 @@ async def _started(context: Context) -> Replicator:
 def _tables(replicator: Replicator, name: str | None) -> Sequence[TableSpec]:
     if name is None:
         return replicator.options.shipped
-    if name not in tables.BY_NAME:
+    chosen = [table for table in replicator.options.shipped if table.name == name]
+    if not chosen:
         raise UsageError(f"--table {name}: one of {', '.join(tables.BY_NAME)}")
-    return [tables.BY_NAME[name]]
+    return chosen
 
 
 JOBS: dict[str, Job] = {
