@@ -117,13 +117,16 @@ class Service:
     async def _fold_rest(self, deadline: float) -> None:
         """Fold what was recorded last, unless that needs a whole rebuild, or more time than there is."""
         projection, log, loop = self.context.projection, self.context.log, asyncio.get_running_loop()
+        why = "no time was left"
         try:
             while projection.checkpoint < log.head and not projection.outdated and loop.time() < deadline:
                 await projection.fold_once()
         except (TicktapeError, sqlite3.Error) as error:
-            logger.bind(event="service.unfolded", checkpoint=projection.checkpoint).error(
-                "the indicators end at seq {} of {}; the next start goes on there: {}",
-                projection.checkpoint, log.head, error,
+            why = str(error)
+        if projection.checkpoint < log.head:
+            logger.bind(event="service.unfolded", checkpoint=projection.checkpoint).warning(
+                "the indicators end at seq {} of {} ({}); the next start goes on there",
+                projection.checkpoint, log.head, why,
             )  # fmt: skip
 
     async def abandon(self) -> None:
