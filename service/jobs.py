@@ -9,6 +9,9 @@ from service.job import Job, Progress
 
 JOBS: dict[str, Job] = {**jobs_log.JOBS, **jobs_indicators.JOBS, **jobs_replicator.JOBS}
 
+LOCAL = frozenset({"rebuild", "log_import"})
+"""Jobs that ask nothing of a destination: they run where none is set up."""
+
 
 async def run(name: str, context: Context, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Run the job `name`; `args` and the answer are plain JSON values, `progress` takes (done, total or None)."""

@@ -23,6 +23,8 @@ async def perform(settings: Settings, name: str, args: dict[str, Any], progress:
         lock.acquire()
     except AlreadyRunningError:
         return await control.ask(settings.data_dir, name, args, progress)
+    if name in jobs.LOCAL:
+        settings = settings.model_copy(update={"destination": "none"})
     try:
         async with open_context(settings) as context:
             return await jobs.run(name, context, args, progress)

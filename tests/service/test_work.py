@@ -94,3 +94,10 @@ async def test_garbage_on_the_socket_does_not_disturb_the_service(settings: Sett
                 await reader.read()
                 writer.close()
             assert (await work.perform(settings, "count", {}, lambda done, total: None))["head"] == 1
+
+
+async def test_a_rebuild_needs_no_destination_but_a_prune_does(settings: Settings) -> None:
+    unset = settings.model_copy(update={"destination": "supabase"})
+    await work.perform(unset, "rebuild", {}, lambda *_: None)
+    with pytest.raises(UsageError, match="SUPABASE_URL is missing"):
+        await work.perform(unset, "log_prune", {"keep_days": 1}, lambda *_: None)
