@@ -157,8 +157,8 @@ def _date(seconds_from_now: float) -> str:
     [
         ("7", 7, 7),
         ("0", 0, 0),
-        (_date(3600), 3000, 3600),
-        (_date(-3600), 0, 0),
+        pytest.param(_date(3600), 3000, 3600, id="in an hour"),
+        pytest.param(_date(-3600), 0, 0, id="an hour ago"),
         ("9" * 400, 1e9, 1e13),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 1e9, 1e13),
     ],
