@@ -4,6 +4,7 @@ Reads are paged and finished before anything is sent, so that no reader holds th
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ CONVERTED_AT_ONCE = 500  # rows made between two turns of the event loop, about 
 READ_AT_ONCE = 1_000
 COUNTED_EXACTLY = 100_000
 COUNTED_AT_ONCE = 2_000
+SHARED_SECONDS = 0.02  # what an older page lacks would wait for the next flush
 SHARED_EVENTS = 500  # a larger page belongs to a table that catches up, and is not worth the memory
 
 
@@ -94,7 +96,7 @@ class LogPages:
 
     def __init__(self, log: Log) -> None:
         self.log = log
-        self._last: tuple[int, Page] | None = None
+        self._last: tuple[int, float, Page] | None = None
         self._reading = asyncio.Lock()
 
     async def read(self, after: int, limit: int) -> Page:
@@ -106,7 +108,7 @@ class LogPages:
             head = self.log.head
             page = await self._in_parts(after, limit)
             is_tail = page.through_seq >= head and len(page.events) <= SHARED_EVENTS
-            self._last = (after, page) if is_tail else None
+            self._last = (after, time.monotonic(), page) if is_tail else None
             return page
 
     def forget(self) -> None:
@@ -114,12 +116,13 @@ class LogPages:
         self._last = None
 
     def _shared(self, after: int, limit: int) -> Page | None:
-        """The last page if it begins there and still tells something: what was appended since is for the next one."""
+        """The last page if it begins there and ends at the head, or did a moment ago."""
         if self._last is None or self._last[0] != after:
             return None
-        page = self._last[1]
-        is_news = len(page.events) > 0 or page.through_seq == self.log.head
-        return page if is_news and len(page.events) <= limit else None
+        _, read_at, page = self._last
+        is_recent = len(page.events) > 0 and time.monotonic() - read_at <= SHARED_SECONDS
+        is_tail = is_recent or page.through_seq == self.log.head
+        return page if is_tail and len(page.events) <= limit else None
 
     async def _in_parts(self, after: int, limit: int) -> Page:
         """A large page, read in small ones: while one is checked, no other thread gets on, the writer included."""

@@ -1,11 +1,14 @@
 """Tables that follow the tail share one read of the log."""
 
+import time
 from collections.abc import Collection
+
+import pytest
 
 from eventlog.api import Page
 from eventlog.clock import ManualClock
 from eventlog.memory import MemoryLog
-from replicator.sources import SHARED_EVENTS, LogPages
+from replicator.sources import SHARED_EVENTS, SHARED_SECONDS, LogPages
 from tests.replicator.doubles import T0_US, tick
 
 
@@ -44,6 +47,16 @@ async def test_the_end_of_the_log_is_read_again_only_when_it_has_moved() -> None
     assert log.reads == 1
     await log.append([tick(3)])
     assert [event.seq for event in (await pages.read(3, 100)).events] == [4]
+
+
+async def test_a_page_that_has_grown_old_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = await _log(20)
+    pages = LogPages(log)
+    assert len((await pages.read(10, 100)).events) == 10
+    await log.append([tick(20)])
+    later = time.monotonic() + 2 * SHARED_SECONDS
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert len((await pages.read(10, 100)).events) == 11
 
 
 async def test_a_shared_page_is_never_larger_than_asked_for() -> None:
