@@ -119,7 +119,12 @@ class EventLog:
 
     async def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> Page:
         """See `eventlog.api.Log.read`."""
-        return await self._reader.read(after, limit, kinds)
+        page = await self._reader.read(after, limit, kinds)
+        if page.through_seq <= self.head:
+            return page
+        # The reader sees a commit a moment before it is acknowledged; nobody may get ahead of the head.
+        through = max(after, self.head)
+        return Page([event for event in page.events if event.seq <= through], through)
 
     async def latest(self, kind: str, ticker: str) -> StoredEvent | None:
         """The event of `kind` and `ticker` with the largest time. Raises CorruptEventError."""
