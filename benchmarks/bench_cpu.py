@@ -9,11 +9,11 @@ from pathlib import Path
 from benchmarks import measure, rig
 from benchmarks.exchange_process import TICKERS
 from eventlog import log as event_log
+from eventlog.api import TimedLog
 from eventlog.clock import SystemClock
 from eventlog.memory import MemoryLog
 from feed.feed import Feed
 from feed.options import Options
-from feed.recovery import History
 from feed.schwab import SimulatedSource
 
 OTHER_RATES = {100: 3.0, 5_000: 2.0}
@@ -74,7 +74,7 @@ async def schwab_alone(url: str, _folder: Path) -> AsyncIterator[Progress]:
 
 
 @asynccontextmanager
-async def _feeding(log: History, url: str) -> AsyncIterator[None]:
+async def _feeding(log: TimedLog, url: str) -> AsyncIterator[None]:
     stop = asyncio.Event()
     feed = Feed(log, SimulatedSource(url), Options(TICKERS, "all", skip_market_hours=True))
     running = asyncio.create_task(feed.run(stop))

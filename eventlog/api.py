@@ -38,3 +38,21 @@ class Log(Protocol):
 
     async def wait_beyond(self, seq: int) -> int:
         """Wait until the head is larger than `seq`, and return it. Raises LogClosedError when the log is closed."""
+
+
+class TimedLog(Log, Protocol):
+    """A log that can also be asked by ticker and time."""
+
+    async def latest(self, kind: str, ticker: str) -> events.StoredEvent | None:
+        """The event of `kind` and `ticker` with the largest time. Raises CorruptEventError."""
+
+    async def read_range(
+        self,
+        ticker: str,
+        since_us: int,
+        until_us: int,
+        kinds: Collection[str] | None = None,
+        limit: int = 10_000,
+        after: events.StoredEvent | None = None,
+    ) -> list[events.StoredEvent]:
+        """See `eventlog.reader.LogReader.read_range`."""

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 from loguru import logger
 
+from eventlog.api import TimedLog
 from eventlog.clock import Clock
 from eventlog.events import BarBackfill, Event
 from feed import errors
 from feed.appender import Appender
-from feed.recovery import History
 from feed.schwab import Client, Source
 from feed.status import Status
 
@@ -38,7 +38,7 @@ class _Request(msgspec.Struct):
 class Backfill:
     """Fetches bars for holes, one ticker per poll: Schwab allows 120 requests a minute. Failing costs bars only."""
 
-    def __init__(self, log: History, source: Source, appender: Appender, clock: Clock, status: Status) -> None:
+    def __init__(self, log: TimedLog, source: Source, appender: Appender, clock: Clock, status: Status) -> None:
         self._log = log
         self._source = source
         self._appender = appender
@@ -90,7 +90,7 @@ class Backfill:
         )
 
 
-async def fetch(client: Client, log: History, ticker: str, from_us: int, to_us: int) -> list[Event]:
+async def fetch(client: Client, log: TimedLog, ticker: str, from_us: int, to_us: int) -> list[Event]:
     """The `bar_backfill` events of a hole that are not in the log yet. Raises a ConnectionEndedError or ValueError."""
     first_us = from_us - from_us % MINUTE_US
     answer = await client.minute_bars(ticker, first_us, to_us)

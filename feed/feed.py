@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from loguru import logger
 
+from eventlog.api import TimedLog
 from eventlog.clock import Clock, SystemClock
 from eventlog.events import Event, FeedConnected
 from feed import errors, recovery
@@ -21,7 +22,6 @@ from feed.keeper import TokenKeeper
 from feed.market_hours import MarketHours
 from feed.options import Options
 from feed.policy import Attempts, Step
-from feed.recovery import History
 from feed.schwab import Client, Source, Tap
 from feed.status import Status
 
@@ -31,7 +31,7 @@ class Feed:
 
     def __init__(
         self,
-        log: History,
+        log: TimedLog,
         source: Source,
         options: Options,
         clock: Clock | None = None,

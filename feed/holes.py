@@ -3,13 +3,13 @@
 from loguru import logger
 
 from eventlog import events
+from eventlog.api import TimedLog
 from eventlog.clock import Clock
 from eventlog.events import Event, FeedGap
 from feed import recovery
 from feed.appender import Appender
 from feed.backfill import Backfill
 from feed.hours import Hours
-from feed.recovery import History
 from feed.status import Status
 
 
@@ -18,7 +18,7 @@ class Holes:
 
     def __init__(
         self,
-        log: History,
+        log: TimedLog,
         tickers: tuple[str, ...],
         hours: Hours,
         appender: Appender,

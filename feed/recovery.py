@@ -1,10 +1,9 @@
 """What the feed must know of its past, from the log: the last tick and quote of each ticker, where a hole began."""
 
 from datetime import time
-from typing import Protocol
 
 from eventlog import events
-from eventlog.api import Log
+from eventlog.api import TimedLog
 from eventlog.events import EquityQuote, EquityTick, OptionQuote, StoredEvent
 from feed.intake import Intake
 from market import calendar
@@ -13,23 +12,7 @@ MIDNIGHT = time(0)
 PAGE_EVENTS = 10_000
 
 
-class History(Log, Protocol):
-    """A log that can also be asked by time."""
-
-    async def latest(self, kind: str, ticker: str) -> StoredEvent | None: ...
-
-    async def read_range(
-        self,
-        ticker: str,
-        since_us: int,
-        until_us: int,
-        kinds: list[str] | None = None,
-        limit: int = PAGE_EVENTS,
-        after: StoredEvent | None = None,
-    ) -> list[StoredEvent]: ...
-
-
-async def recover_equities(log: History, intake: Intake, tickers: tuple[str, ...]) -> None:
+async def recover_equities(log: TimedLog, intake: Intake, tickers: tuple[str, ...]) -> None:
     """Continue each ticker where the log ends, so that a repeated snapshot is recognised after a restart, too."""
     for ticker in tickers:
         stored_tick = await log.latest("equity_tick", ticker)
@@ -42,7 +25,7 @@ async def recover_equities(log: History, intake: Intake, tickers: tuple[str, ...
         )
 
 
-async def recover_options(log: History, intake: Intake, underlying: str, now_us: int) -> None:
+async def recover_options(log: TimedLog, intake: Intake, underlying: str, now_us: int) -> None:
     """Continue each contract of `underlying` that was quoted this ET day."""
     since_us = calendar.eastern_us(calendar.trading_day(now_us), MIDNIGHT)
     after: StoredEvent | None = None
@@ -57,7 +40,7 @@ async def recover_options(log: History, intake: Intake, underlying: str, now_us:
         after = page[-1]
 
 
-async def last_recorded(log: History) -> tuple[int, str] | None:
+async def last_recorded(log: TimedLog) -> tuple[int, str] | None:
     """When the recording before this one ended, and how. None when the stream was never recorded.
 
     After a kill the log itself puts the hole up to the new start on record: what remains begins at its last event.

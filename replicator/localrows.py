@@ -2,10 +2,10 @@
 
 import functools
 import sqlite3
-from collections.abc import AsyncIterator, Collection
-from typing import Any, Protocol
+from collections.abc import AsyncIterator
+from typing import Any
 
-from eventlog.api import Log
+from eventlog.api import TimedLog
 from eventlog.database import Database
 from eventlog.events import StoredEvent
 from replicator import rows
@@ -14,21 +14,6 @@ from replicator.sources import position_column
 from replicator.tables import TableSpec
 
 PAGE = 5_000
-
-
-class TimedLog(Log, Protocol):
-    """A log that can also be read by time."""
-
-    async def read_range(
-        self,
-        ticker: str,
-        since_us: int,
-        until_us: int,
-        kinds: Collection[str] | None = None,
-        limit: int = 10_000,
-        after: StoredEvent | None = None,
-    ) -> list[StoredEvent]:
-        """See `eventlog.reader.LogReader.read_range`."""
 
 
 class LocalRows:

@@ -7,9 +7,10 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from eventlog.api import TimedLog
 from replicator import digests, rows
 from replicator.errors import ChunkTooLargeError
-from replicator.localrows import LocalRows, TimedLog
+from replicator.localrows import LocalRows
 from replicator.patience import patient
 from replicator.replicator import Replicator
 from replicator.rows import Row
