@@ -132,7 +132,7 @@ async def test_realtime_rows_move_the_page_and_what_it_missed_is_fetched(
         async with opened(browser, f"{url}/", "supabase-live", color_scheme="dark") as page:
             price, sma9 = page.locator("#price"), page.locator('[data-value="sma9"]')
             await expect(price).to_have_text("600.00")
-            await expect(page.locator('[data-name="realtime"] .value')).to_have_text("subscribed")
+            await expect(page.locator('[data-name="realtime"] .value')).to_have_text("subscribed", timeout=15_000)
             await insert(601, is_told=True)
             await expect(price).to_have_text("601.00")
             await expect(sma9).to_have_text("600.00")
