@@ -1,6 +1,7 @@
 """A process that folds a log in small pages, to be killed by a test: `python -m tests.faults.harness_projection DIR`.
 
-Prints `at N` after each commit of a page. With `rebuild` as second argument it rebuilds instead, over and over.
+Prints `at N` when it has opened at event N and after each commit of a page, and `end` at the log's head, where it waits
+to be killed: how far it came is never left to a race. With `rebuild` as second argument it rebuilds, over and over.
 """
 
 import asyncio
@@ -22,17 +23,18 @@ async def _run(directory: Path, rebuilds: bool) -> None:
     state = await state_file.open_state(directory / "state.db", {"indicators": schema.STEPS})
     projection = Projection(log, state, Definition())
     await projection.start()
+    _say(f"at {projection.checkpoint}")
     while rebuilds:
-        await projection.rebuild(progress=lambda done, _: _say(done))
+        await projection.rebuild(progress=lambda done, _: _say(f"at {done}"))
     while projection.checkpoint < log.head:
         await projection.fold_once(11)
-        _say(projection.checkpoint)
-    await state.close()
-    await log.close()
+        _say(f"at {projection.checkpoint}")
+    _say("end")
+    await asyncio.Event().wait()
 
 
-def _say(seq: int) -> None:
-    os.write(1, f"at {seq}\n".encode())
+def _say(line: str) -> None:
+    os.write(1, f"{line}\n".encode())
 
 
 if __name__ == "__main__":
