@@ -39,12 +39,18 @@ class Log(Protocol):
     async def wait_beyond(self, seq: int) -> int:
         """Wait until the head is larger than `seq`, and return it. Raises LogClosedError when the log is closed."""
 
+    async def pruned_through_us(self) -> int:
+        """The latest time of any event that retention has deleted; 0 when none was, or when that is not known."""
+
 
 class TimedLog(Log, Protocol):
     """A log that can also be asked by ticker and time."""
 
     async def latest(self, kind: str, ticker: str) -> events.StoredEvent | None:
         """The event of `kind` and `ticker` with the largest time. Raises CorruptEventError."""
+
+    async def last_of_kind(self, kind: str) -> events.StoredEvent | None:
+        """The event of `kind` without a ticker with the largest seq, whatever its time. Raises CorruptEventError."""
 
     async def read_range(
         self,

@@ -1,18 +1,20 @@
 """A copy of a log while it is being written, and the way back from it."""
 
 import contextlib
+import itertools
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from eventlog import database, queries, reader, schema, verify
+from eventlog import bulk, codec, database, durable, queries, reader, schema, store, verify
 from eventlog.clock import Clock, SystemClock
-from eventlog.errors import DamagedLogError, TicktapeError, UsageError
+from eventlog.errors import DamagedLogError, TicktapeError, UnreadableLogError, UsageError
 from eventlog.events import Event, FeedGap
 from eventlog.head_mark import HeadMark
-from eventlog.log import open_log
+from eventlog.intake import Intake
 from eventlog.reader import LOG_FILE
 from eventlog.verify import Verification
 
@@ -35,15 +37,26 @@ async def backup(data_dir: Path, target: Path, progress: Progress) -> Verificati
             return result
     except sqlite3.OperationalError as error:
         raise UsageError(f"the backup to {target} failed: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise reader.failure(data_dir / LOG_FILE, error) from error
     finally:
         await source.close()
 
 
-async def restore(data_dir: Path, source: Path, progress: Progress, clock: Clock | None = None) -> Verification:
+@dataclass(frozen=True)
+class Restored:
+    """What the restored log holds, and where the one that was there is kept; None when there was none."""
+
+    verification: Verification
+    kept_as: Path | None
+
+
+async def restore(data_dir: Path, source: Path, progress: Progress, clock: Clock | None = None) -> Restored:
     """Put the backup `source` in the place of the log; the caller holds the instance lock.
 
-    The log that was there is kept as events.db.before-restore. Seqs acknowledged after the backup are never used again:
-    the loss and a gap are put on record. Raises UsageError, FormatError or DamagedLogError and changes nothing.
+    The log that was there is kept under a name of its own, however often this is done. Seqs acknowledged after the
+    backup are never used again: the loss and a gap are put on record. Raises UsageError, FormatError or DamagedLogError
+    and changes nothing.
     """
     _require_file(source)
     last_head = await _last_head(data_dir)
@@ -53,15 +66,16 @@ async def restore(data_dir: Path, source: Path, progress: Progress, clock: Clock
             await origin.run(schema.check)
             await origin.run(lambda raw: raw.execute("VACUUM INTO ?", (str(copy),)))
         except sqlite3.DatabaseError as error:
+            if not queries.is_damage(error):
+                raise UnreadableLogError(source, error) from error
             raise DamagedLogError(f"{source}: {error}") from error
         finally:
             await origin.close()
         result = await _verified(copy, progress)
-        await _skip_to(copy, last_head, (clock or SystemClock()).now_us())
-        _put_aside(data_dir)
+        await _skip_to(copy, last_head, "restored_from_backup", (clock or SystemClock()).now_us())
+        kept_as = _put_aside(data_dir)
         _publish(copy, data_dir / LOG_FILE)
-    await _record_gap(data_dir, "restored_from_backup", clock)
-    return result
+    return Restored(result, kept_as)
 
 
 async def accept_loss(data_dir: Path, clock: Clock | None = None) -> tuple[int, int]:
@@ -77,8 +91,7 @@ async def accept_loss(data_dir: Path, clock: Clock | None = None) -> tuple[int, 
     await log_reader.close()
     if marked <= head:
         raise UsageError(f"nothing is lost: the log ends at {head}, as acknowledged")
-    await _skip_to(data_dir / LOG_FILE, marked, (clock or SystemClock()).now_us())
-    await _record_gap(data_dir, "events_lost", clock)
+    await _skip_to(data_dir / LOG_FILE, marked, "events_lost", (clock or SystemClock()).now_us())
     return head, marked
 
 
@@ -120,49 +133,57 @@ async def _verified(copy: Path, progress: Progress) -> Verification:
     return result
 
 
-async def _skip_to(log_file: Path, last_seq: int, now_us: int) -> None:
-    """Make the numbering of the log in `log_file` go on after `last_seq`, with the loss on record."""
+async def _skip_to(log_file: Path, last_seq: int, reason: str, now_us: int) -> None:
+    """Make the numbering of the log in `log_file` go on after `last_seq`, with the loss and a gap on record.
+
+    One transaction: a loss without its gap would pass for a log that was always like this.
+    """
     writer = await database.open_writer(log_file, "FULL")
 
     def skip(connection: sqlite3.Connection) -> None:
         head = queries.head(connection)
-        if head >= last_seq:
-            return
-        if head == 0:
-            connection.execute("INSERT INTO sqlite_sequence VALUES ('events', 0)")
-        connection.execute("INSERT INTO losses VALUES (?, ?, ?)", (head, last_seq, now_us))
-        connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'events'", (last_seq,))
+        if head < last_seq:
+            connection.execute("INSERT INTO losses VALUES (?, ?, ?)", (head, last_seq, now_us))
+        gap = _gap(connection, reason, now_us)
+        values = Intake(max(head, last_seq) + 1, {}).values([gap], now_us)
+        bulk.insert(connection, f"events ({codec.COLUMNS})", codec.WIDTH, values)
 
     try:
         await writer.run(schema.prepare)
+        await writer.run(codec.use_bytes)
         await writer.transaction(skip)
+        # Closing does so too, but without a word when the disk fails.
+        await writer.run(store.checkpoint)
     finally:
         await writer.close()
 
 
-async def _record_gap(data_dir: Path, reason: str, clock: Clock | None) -> None:
-    clock = clock or SystemClock()
-    log_reader = await reader.open_log_reader(data_dir)
-    last = await log_reader.last_event()
-    await log_reader.close()
-    now_us = clock.now_us()
+def _gap(connection: sqlite3.Connection, reason: str, now_us: int) -> Event:
+    last = queries.last_event(connection, codec.RowDecoder())
     from_us = min(last.recorded_us, now_us) if last else now_us
-    log = await open_log(data_dir, clock)
-    try:
-        await log.append([Event("", from_us, FeedGap(from_us=from_us, to_us=now_us, reason=reason))])
-    finally:
-        await log.close(reason)
+    return Event("", from_us, FeedGap(from_us=from_us, to_us=now_us, reason=reason))
 
 
-def _put_aside(data_dir: Path) -> None:
+def _put_aside(data_dir: Path) -> Path | None:
     """Move the old log away, its WAL with it: a WAL that stayed would be applied to the restored file."""
-    for suffix in ("-wal", ""):
-        old = data_dir / f"{LOG_FILE}{suffix}"
-        if old.exists():
-            old.replace(data_dir / f"{_ASIDE}{suffix}")
-        else:
-            (data_dir / f"{_ASIDE}{suffix}").unlink(missing_ok=True)
+    old, aside = data_dir / LOG_FILE, _free_name(data_dir)
+    was_there = old.exists()
+    for path, name in ((_wal_of(old), _wal_of(aside)), (old, aside)):
+        if path.exists():
+            path.rename(name)
     (data_dir / f"{LOG_FILE}-shm").unlink(missing_ok=True)
+    return aside if was_there else None
+
+
+def _free_name(data_dir: Path) -> Path:
+    """Free for a log and for its WAL."""
+    names = itertools.chain([_ASIDE], (f"{_ASIDE}-{number}" for number in itertools.count(2)))
+    free = (data_dir / name for name in names)
+    return next(path for path in free if not path.exists() and not _wal_of(path).exists())
+
+
+def _wal_of(log_file: Path) -> Path:
+    return log_file.with_name(f"{log_file.name}-wal")
 
 
 @contextlib.contextmanager
@@ -179,10 +200,6 @@ def _temporary(target: Path) -> Iterator[Path]:
 
 def _publish(path: Path, target: Path) -> None:
     """fsync `path` and give it its name; after a crash there is the whole file or none."""
-    descriptor = os.open(path, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
+    durable.sync(path)
     path.rename(target)
-    directory = os.open(target.parent, os.O_RDONLY)
-    os.fsync(directory)
-    os.close(directory)
+    durable.sync(target.parent)

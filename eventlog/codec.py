@@ -51,17 +51,21 @@ class RowDecoder:
         for seq, kind_bytes, ticker_bytes, ts_us, recorded_us, payload, crc in rows:
             try:
                 kind, ticker, prefix = seen[kind_bytes, ticker_bytes]
-                if crc32(payload, crc32(pack_numbers(seq, ts_us, recorded_us), prefix)) != crc:
-                    raise CorruptEventError(seq, "its content does not match its CRC")
+                computed = crc32(payload, crc32(pack_numbers(seq, ts_us, recorded_us), prefix))
             except KeyError:
-                kind, ticker, prefix = self._learn(seq, kind_bytes, ticker_bytes)
-                if crc32(payload, crc32(pack_numbers(seq, ts_us, recorded_us), prefix)) != crc:
-                    raise CorruptEventError(seq, "its content does not match its CRC") from None
-                seen[kind_bytes, ticker_bytes] = kind, ticker, prefix
+                self._meet(seq, kind_bytes, ticker_bytes)
+                events += self.decode([(seq, kind_bytes, ticker_bytes, ts_us, recorded_us, payload, crc)])
+                continue
             except (TypeError, struct.error) as error:
                 raise CorruptEventError(seq, "a column has lost its type") from error
+            if computed != crc:
+                raise CorruptEventError(seq, "its content does not match its CRC")
             add(StoredEvent(seq, kind, ticker, ts_us, recorded_us, payload))
         return events
+
+    def _meet(self, seq: int, kind_bytes: Any, ticker_bytes: Any) -> None:
+        """Remember names that were not seen before. Damage ends the reading, so that few are remembered wrongly."""
+        self._seen[kind_bytes, ticker_bytes] = self._learn(seq, kind_bytes, ticker_bytes)
 
     @staticmethod
     def _learn(seq: int, kind_bytes: bytes, ticker_bytes: bytes) -> tuple[str, str, int]:

@@ -5,12 +5,14 @@ Exactness lies in `payload`, the JSON as recorded; `time`, `price` and `volume` 
 
 import csv
 import datetime
-from collections.abc import Iterator, Sequence
+import struct
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import msgspec
 
+from eventlog import codec
 from eventlog.errors import UsageError
 from eventlog.events import StoredEvent
 
@@ -49,9 +51,11 @@ def read(path: Path, ticker: str) -> Iterator[StoredEvent]:
     for number, row in enumerate(rows, start=1):
         try:
             seq, kind, ts_us, recorded_us, payload = row
-            yield StoredEvent(int(seq), kind, ticker, int(ts_us), int(recorded_us), payload.encode())
-        except (TypeError, ValueError, AttributeError) as error:
+            event = StoredEvent(int(seq), kind, ticker, int(ts_us), int(recorded_us), payload.encode())
+            codec.event_crc(event)
+        except (TypeError, ValueError, AttributeError, struct.error) as error:
             raise UsageError(f"{path}, row {number}: not an exported event ({error})") from error
+        yield event
 
 
 def require_pyarrow() -> Any:
@@ -143,9 +147,22 @@ def _parquet_rows(path: Path) -> Iterator[tuple[Any, ...]]:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[Any, ...]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        if not set(_STORED) <= set(rows.fieldnames or ()):
-            raise UsageError(f"{path}: its first line must name the columns {', '.join(_STORED)}")
-        for row in rows:
-            yield tuple(row[name] for name in _STORED)
+    for _, row in csv_lines(path, _STORED, f"its first line must name the columns {', '.join(_STORED)}"):
+        yield tuple(row[name] for name in _STORED)
+
+
+def csv_lines(path: Path, names: Collection[str], refusal: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a CSV file that has the columns `names`, each with its line number.
+
+    Raises UsageError, saying `refusal` when it lacks one of them, and the line for what is not text.
+    """
+    with path.open("rb") as file:
+        # Decoded line by line, so that the error is the line's: a text file decodes in blocks.
+        rows = csv.DictReader(line.decode() for line in file)
+        try:
+            if not set(names) <= set(rows.fieldnames or ()):
+                raise UsageError(f"{path}: {refusal}")
+            for row in rows:
+                yield rows.line_num, row
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise UsageError(f"{path}, line {rows.line_num + 1}: not CSV in UTF-8 ({error})") from error

@@ -119,7 +119,12 @@ class GroupCommit:
     def fail(self, error: BaseException) -> None:
         """End in FAILED: after a failed fsync the kernel may have dropped the pages, so nothing is ever tried again."""
         self.state = State.FAILED
-        self.failure = LogFailedError(f"the event log failed ({error}): check the disk, then start again")
+        if isinstance(error, TicktapeError):
+            # Damage, say: its words, and its code, which keeps it from being restarted for ever.
+            self.failure = LogFailedError(str(error))
+            self.failure.exit_code = error.exit_code
+        else:
+            self.failure = LogFailedError(f"the event log failed ({error}): check the disk, then start again")
         self.failure.__cause__ = error
         self._stop_timer()
         self._refuse_all(self.failure)
@@ -154,6 +159,13 @@ class GroupCommit:
         self._running.add_done_callback(self._finished)
 
     def _finished(self, outcome: "asyncio.Future[None]") -> None:
+        try:
+            self._finish(outcome)
+        except Exception as error:
+            # An appender that is never answered would wait for ever.
+            self.fail(error)
+
+    def _finish(self, outcome: "asyncio.Future[None]") -> None:
         self._running = None
         error = outcome.exception()
         if self.state is State.FAILED:
@@ -166,7 +178,6 @@ class GroupCommit:
             return
         assert self._in_flight is not None
         values, acknowledgements = self._in_flight
-        self._in_flight = None
         seq = values[-codec.WIDTH]
         assert seq > self.head
         self.head = seq
@@ -174,6 +185,7 @@ class GroupCommit:
             self.state = State.OPEN
             self._observer.resumed()
         self._observer.committed(seq)
+        self._in_flight = None
         for acknowledgement in acknowledgements:
             if not acknowledgement.done():
                 acknowledgement.set_result(None)
@@ -187,7 +199,12 @@ class GroupCommit:
         self._timer = self._loop.call_later(PROBE_SECONDS, self._look_for_room)
 
     def _look_for_room(self) -> None:
-        if self._observer.has_room():
+        try:
+            has_room = self._observer.has_room()
+        except OSError as error:
+            self.fail(error)
+            return
+        if has_room:
             self._start()
         else:
             self._timer = self._loop.call_later(PROBE_SECONDS, self._look_for_room)

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import aiosqlite
 
+from eventlog import durable
 from eventlog.errors import SecondWriterError
 
 T = TypeVar("T")
@@ -54,6 +55,10 @@ class Database:
         """Run `work` between BEGIN IMMEDIATE and COMMIT; any exception rolls back and is raised."""
         return await self.run(lambda connection: in_transaction(connection, work))
 
+    async def interrupt(self) -> None:
+        """End the statement that runs now; whoever waits for it gets an sqlite3.OperationalError."""
+        await self._connection.interrupt()
+
     async def close(self) -> None:
         """Finish what is queued, then close."""
         await self._connection.close()
@@ -82,7 +87,7 @@ async def open_writer(path: Path, synchronous: str) -> Database:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     identity = os.fstat(descriptor).st_dev, os.fstat(descriptor).st_ino
     os.close(descriptor)
-    _sync_directory(path.parent)
+    durable.sync(path.parent)
     if identity in _written:
         raise SecondWriterError(
             f"{path} is already open for writing; SQLite {sqlite3.sqlite_version} could lose commits with two writers"
@@ -97,13 +102,6 @@ async def open_writer(path: Path, synchronous: str) -> Database:
     return database
 
 
-def _sync_directory(directory: Path) -> None:
-    """Make the name of a new file durable; SQLite does so for its journals only."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    os.fsync(descriptor)
-    os.close(descriptor)
-
-
 def configure_writer(connection: sqlite3.Connection, synchronous: str) -> None:
     """The settings of every writing connection; `synchronous` is FULL or NORMAL."""
     if not connection.execute("PRAGMA page_count").fetchone()[0]:
@@ -115,6 +113,8 @@ def configure_writer(connection: sqlite3.Connection, synchronous: str) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute("PRAGMA foreign_keys=ON")
+    # No temporary files: a full /tmp, or none in a read-only container, must not stop a commit.
+    connection.execute("PRAGMA temp_store=MEMORY")
 
 
 async def open_reader(path: Path) -> Database:

@@ -32,6 +32,13 @@ class LogFailedError(TicktapeError):
     exit_code = 4
 
 
+class UnreadableLogError(LogFailedError):
+    """The disk did not give what it holds, this time; nothing says that the log is damaged."""
+
+    def __init__(self, place: object, reason: object) -> None:
+        super().__init__(f"{place} cannot be read ({reason}): check its disk, then start again")
+
+
 class LogClosedError(TicktapeError):
     """The log was asked for something after it was closed."""
 

@@ -88,6 +88,10 @@ class FeedGap(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     reason: str
 
 
+LOSSES = frozenset({"restored_from_backup", "events_lost"})
+"""Reasons of a FeedGap: before it the log held other events than it does now."""
+
+
 class ServiceStarted(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A recorder began to run."""
 

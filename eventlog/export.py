@@ -5,20 +5,18 @@ ticker=_recording. Within a file events are in seq order. Files get their names 
 """
 
 import contextlib
-import json
 import urllib.parse
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from eventlog import columns, reader, retention
+from eventlog import columns, durable, manifest, reader, retention
 from eventlog.errors import TicktapeError, UsageError
 from eventlog.events import StoredEvent
 from market import calendar
 
 RECORDING = "_recording"
-MANIFEST = "_ticktape.json"
 _PAGE_EVENTS = 5_000
 _MOST_OPEN_FILES = 128
 _PARTIAL = ".partial"
@@ -85,32 +83,25 @@ async def export(
                         files.add(event)
                 after = page.through_seq
                 progress(after, head)
-            result = files.publish(head)
-        _write_manifest(target, result, selection)
-        return result
+            files.publish()
+            sizes = files.sizes()
+            manifest.write(target, manifest.Manifest(files.events, head, selection.is_everything, sizes))
+        return Exported(files.events, len(sizes), head)
     finally:
         await source.close()
 
 
 def exported_through(target: Path) -> int:
-    """The seq up to which the export in `target` holds the whole log. Raises UsageError when it is not a whole one."""
-    try:
-        manifest = json.loads((target / MANIFEST).read_text())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{target} is not an export: it has no readable {MANIFEST}") from error
-    if not manifest.get("is_everything"):
+    """The seq up to which the export in `target` holds the whole log. Raises UsageError when it is not whole."""
+    found = manifest.read(target)
+    if not found.is_everything:
         raise UsageError(f"{target} holds a selection only: export everything before pruning on its account")
-    return int(manifest["through_seq"])
+    return found.through_seq
 
 
 def partition(event: StoredEvent) -> Partition:
     """The day and the ticker of an event's file."""
     return calendar.trading_day(event.ts_us).isoformat(), event.ticker or RECORDING
-
-
-def _write_manifest(target: Path, result: Exported, selection: Selection) -> None:
-    manifest = {"events": result.events, "through_seq": result.through_seq, "is_everything": selection.is_everything}
-    (target / MANIFEST).write_text(json.dumps(manifest) + "\n")
 
 
 @contextlib.contextmanager
@@ -144,7 +135,7 @@ class _Files:
         self._format = form
         self._open: OrderedDict[Partition, _Open] = OrderedDict()
         self._written: list[Path] = []
-        self._events = 0
+        self.events = 0
 
     def add(self, event: StoredEvent) -> None:
         key = partition(event)
@@ -153,25 +144,34 @@ class _Files:
             file = self._create(key)
         self._open.move_to_end(key)
         file.waiting.append(event)
-        self._events += 1
+        self.events += 1
         if len(file.waiting) >= _PAGE_EVENTS:
             _flush(file)
 
-    def publish(self, through_seq: int) -> Exported:
-        """End every file and give each its name."""
+    def publish(self) -> None:
+        """End every file and give each its name; then all of them are on the disk."""
         while self._open:
             self._end_oldest()
         for path in self._written:
-            path.rename(path.with_name(path.name.removesuffix(_PARTIAL)))
-        return Exported(self._events, len(self._written), through_seq)
+            path.rename(_final(path))
+        folders = {path.parent for path in self._written}
+        for folder in sorted(folders | {folder.parent for folder in folders}):
+            durable.sync(folder)
+
+    def sizes(self) -> dict[str, int]:
+        """The size of each published file, by its name below the target."""
+        published = [_final(path) for path in self._written]
+        return {path.relative_to(self._target).as_posix(): path.stat().st_size for path in published}
 
     def discard(self) -> None:
         """Leave nothing behind, the folders included."""
+        manifest.discard(self._target)
         for file in self._open.values():
             with contextlib.suppress(OSError, TicktapeError, ValueError):
                 file.writer.close()
         for path in [*self._written, *(file.path for file in self._open.values())]:
             path.unlink(missing_ok=True)
+            _final(path).unlink(missing_ok=True)
         for folder in sorted(self._target.glob("day=*/ticker=*")) + sorted(self._target.glob("day=*")):
             folder.rmdir()
 
@@ -192,6 +192,11 @@ class _Files:
         self._written.append(file.path)
         _flush(file)
         file.writer.close()
+        durable.sync(file.path)
+
+
+def _final(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(_PARTIAL))
 
 
 def _flush(file: _Open) -> None:

@@ -4,7 +4,6 @@ Exports are taken up in seq order across all files, whatever their number; a tap
 one ticker. An import that was cut short may be run again: events that are there already are passed over.
 """
 
-import csv
 import datetime
 import heapq
 import itertools
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from eventlog import columns, export
+from eventlog import columns, export, validation
 from eventlog.clock import Clock, SystemClock
 from eventlog.errors import InvalidEventError, UsageError
 from eventlog.events import EquityTick, StoredEvent
@@ -24,7 +23,10 @@ from eventlog.log import EventLog
 from market import calendar
 
 _EVENTS_PER_APPEND = 1_000
-_TAPE_COLUMNS = {"time", "price", "size"}
+_TAPE_COLUMNS = ("time", "price", "size")
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_LATEST_US = 253_370_764_800_000_000
+"""The year 9999 in UTC, which in another zone is one that has no dates."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +70,27 @@ def tape(source: Path, ticker: str, recorded_us: int) -> Iterator[StoredEvent]:
 
 
 def _tape_rows(source: Path) -> Iterator[tuple[int, float, int]]:
-    with source.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        if not set(rows.fieldnames or ()) >= _TAPE_COLUMNS:
-            raise UsageError(f"{source}: a tape's first line names the columns time, price and size")
-        for number, row in enumerate(rows, start=2):
-            try:
-                time = datetime.datetime.fromisoformat(row["time"])
-                utc = time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
-                epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-                price, size = float(row["price"]), int(row["size"])
-                if not math.isfinite(price):
-                    raise ValueError(f"price {price}")
-                yield (utc - epoch) // datetime.timedelta(microseconds=1), price, size
-            except (TypeError, ValueError) as error:
-                raise UsageError(f"{source}, line {number}: {error}") from error
+    refusal = "a tape's first line names the columns time, price and size"
+    for number, row in columns.csv_lines(source, _TAPE_COLUMNS, refusal):
+        try:
+            trade = _trade(row)
+        except (TypeError, ValueError, InvalidEventError) as error:
+            raise UsageError(f"{source}, line {number}: {error}") from error
+        yield trade
+
+
+def _trade(row: dict[str, str]) -> tuple[int, float, int]:
+    time = datetime.datetime.fromisoformat(row["time"])
+    utc = time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
+    trade_us = (utc - _EPOCH) // datetime.timedelta(microseconds=1)
+    # What has no day, and what JSON cannot hold, would fail before the log can refuse it.
+    validation.check_time(trade_us, _LATEST_US)
+    price, size = float(row["price"]), int(row["size"])
+    if not math.isfinite(price):
+        raise ValueError(f"price {price}")
+    if abs(size) > validation.MAX_VOLUME:
+        raise ValueError(f"size {size}")
+    return trade_us, price, size
 
 
 def _files(source: Path) -> list[Path]:

@@ -4,6 +4,7 @@ Not on events.db: closing any descriptor of a database would drop SQLite's own l
 process ends in whatever way, so that there is never a stale one to remove.
 """
 
+import contextlib
 import datetime
 import fcntl
 import os
@@ -12,6 +13,8 @@ from types import TracebackType
 
 from eventlog.clock import SystemClock
 from eventlog.errors import AlreadyRunningError
+
+_NOTE_BYTES = 64
 
 
 class InstanceLock:
@@ -31,14 +34,13 @@ class InstanceLock:
             os.close(descriptor)
             raise AlreadyRunningError(f"{self._path.parent} is in use by {holder}; stop that one first") from error
         since = datetime.datetime.fromtimestamp(SystemClock().now_us() // 1_000_000, datetime.UTC)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"pid {os.getpid()} since {since:%Y-%m-%dT%H:%M:%SZ}\n".encode(), 0)
+        _note(descriptor, f"pid {os.getpid()} since {since:%Y-%m-%dT%H:%M:%SZ}")
         self._descriptor = descriptor
 
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""
         if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)
+            _note(self._descriptor, "")
             # Closing would not do: a process that was just started may hold a copy of the descriptor for a moment.
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
@@ -52,3 +54,12 @@ class InstanceLock:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.release()
+
+
+def _note(descriptor: int, holder: str) -> None:
+    """Write who holds the lock, for people and `ticktape health`. The lock is the flock: a full disk must not deny it.
+
+    Written over and never cut, so that the file keeps its block, which a full disk could not give it again.
+    """
+    with contextlib.suppress(OSError):
+        os.pwrite(descriptor, holder.ljust(_NOTE_BYTES - 1).encode() + b"\n", 0)

@@ -130,6 +130,10 @@ class EventLog:
         """The event of `kind` and `ticker` with the largest time. Raises CorruptEventError."""
         return await self._reader.latest(kind, ticker)
 
+    async def last_of_kind(self, kind: str) -> StoredEvent | None:
+        """See `eventlog.api.TimedLog.last_of_kind`."""
+        return await self._reader.last_of_kind(kind)
+
     async def read_range(
         self,
         ticker: str,
@@ -141,6 +145,10 @@ class EventLog:
     ) -> list[StoredEvent]:
         """See `eventlog.reader.LogReader.read_range`."""
         return await self._reader.read_range(ticker, since_us, until_us, kinds, limit, after)
+
+    async def pruned_through_us(self) -> int:
+        """See `eventlog.api.Log.pruned_through_us`."""
+        return await self._reader.pruned_through_us()
 
     async def wait_beyond(self, seq: int) -> int:
         """See `eventlog.api.Log.wait_beyond`."""

@@ -51,6 +51,11 @@ class MemoryLog:
         matching = [event for event in self._events if event.kind == kind and event.ticker == ticker]
         return max(matching, key=_time_order, default=None)
 
+    async def last_of_kind(self, kind: str) -> StoredEvent | None:
+        """See `eventlog.api.TimedLog.last_of_kind`."""
+        matching = [event for event in self._events if event.kind == kind and not event.ticker]
+        return matching[-1] if matching else None
+
     async def read_range(
         self,
         ticker: str,
@@ -71,6 +76,10 @@ class MemoryLog:
             and (kinds is None or event.kind in kinds)
         ]
         return sorted(found, key=_time_order)[:limit]
+
+    async def pruned_through_us(self) -> int:
+        """See `eventlog.api.Log.pruned_through_us`."""
+        return 0
 
     async def wait_beyond(self, seq: int) -> int:
         """See `eventlog.api.Log.wait_beyond`."""

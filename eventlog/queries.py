@@ -6,12 +6,18 @@ from typing import Any
 
 from eventlog import codec
 from eventlog.api import Page
-from eventlog.errors import CorruptEventError
+from eventlog.errors import CorruptEventError, DamagedLogError
 from eventlog.events import StoredEvent
 
 # SQLite uses a partial index only where the query repeats its condition literally.
 _IS_TICK = "kind = 'equity_tick'"
 _IS_OTHER = "kind <> 'equity_tick'"
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that a file is damaged, and not that it could not be read this time."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def head(connection: sqlite3.Connection) -> int:
@@ -36,6 +42,8 @@ def page(
             f"SELECT {codec.COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
         ).fetchall()
     except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
         raise CorruptEventError(after + 1, f"the database page of it or a later one cannot be read: {error}") from error
     events = decoder.decode(rows)
     through_seq = events[-1].seq if events else after
@@ -80,6 +88,14 @@ def absences(connection: sqlite3.Connection) -> list[tuple[int, int]]:
     if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'losses'").fetchone():
         found += connection.execute("SELECT after_seq, through_seq FROM losses").fetchall()
     return sorted(found)
+
+
+def pruned_through_us(connection: sqlite3.Connection) -> int:
+    """The latest time of what was pruned, 0 when nothing was, or before that was noted."""
+    columns = {text(row[1]) for row in connection.execute("PRAGMA table_info(pruned)")}
+    if "through_us" not in columns:
+        return 0  # a log of an older format that is only read
+    return int(connection.execute("SELECT through_us FROM pruned").fetchone()[0])
 
 
 def skip(seq: int, accounted: list[tuple[int, int]]) -> int:
@@ -166,7 +182,7 @@ def _other_kinds(connection: sqlite3.Connection, ticker: str) -> list[str]:
         ).fetchone()
         if row is None:
             return kinds
-        kinds.append(text(row[0]))
+        kinds.append(_after(text(row[0]), last))
 
 
 def tickers(connection: sqlite3.Connection) -> list[str]:
@@ -179,15 +195,41 @@ def tickers(connection: sqlite3.Connection) -> list[str]:
         ).fetchone()
         if row is None:
             return found
-        found.append(text(row[0]))
+        found.append(_after(text(row[0]), last))
 
 
 def last_tick_times(connection: sqlite3.Connection) -> dict[str, int]:
-    """The time of each ticker's last tick, which the next one must exceed."""
-    select = f"SELECT max(ts_us) FROM events WHERE {_IS_TICK} AND ticker = ?"
-    return {ticker: int(connection.execute(select, (ticker,)).fetchone()[0]) for ticker in tickers(connection)}
+    """The time of each ticker's last tick, which the next one must exceed.
+
+    From the events, checked: damage to the index alone would refuse every tick to come. Raises CorruptEventError or
+    DamagedLogError.
+    """
+    text_factory = connection.text_factory
+    codec.use_bytes(connection)
+    try:
+        decoder = codec.RowDecoder()
+        return {ticker: _last_tick(connection, decoder, ticker).ts_us for ticker in tickers(connection)}
+    finally:
+        connection.text_factory = text_factory
+
+
+def _last_tick(connection: sqlite3.Connection, decoder: codec.RowDecoder, ticker: str) -> StoredEvent:
+    event = latest(connection, decoder, "equity_tick", ticker)
+    if event is None:
+        raise DamagedLogError(f"the index of ticks names {ticker}, but has none of it")
+    return event
+
+
+def _after(name: str, previous: str) -> str:
+    """`name`, the next one that an index has given. A damaged index may lead back, and so around for ever."""
+    if name <= previous:
+        raise DamagedLogError(f"the index of events is out of order at {name}")
+    return name
 
 
 def text(value: str | bytes) -> str:
-    """TEXT as str, whatever the connection's text_factory."""
-    return value.decode() if isinstance(value, bytes) else value
+    """TEXT as str, whatever the connection's text_factory. Raises DamagedLogError."""
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError as error:
+        raise DamagedLogError(f"{value!r} is not text") from error

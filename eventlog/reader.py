@@ -10,7 +10,7 @@ from typing import TypeVar
 from eventlog import codec, database, queries, schema
 from eventlog.api import Page
 from eventlog.database import Database
-from eventlog.errors import DamagedLogError, UsageError
+from eventlog.errors import CorruptEventError, DamagedLogError, TicktapeError, UnreadableLogError, UsageError
 from eventlog.events import StoredEvent
 
 T = TypeVar("T")
@@ -28,9 +28,18 @@ class LogReader:
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
+            return await self._try(work)
+        except (DamagedLogError, CorruptEventError) as error:
+            if not isinstance(error.__cause__, sqlite3.DatabaseError):
+                raise
+        # SQLite calls a read that the disk has failed damage too: it is damage when it is found again.
+        return await self._try(work)
+
+    async def _try(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
             return await self.database.run(work)
         except sqlite3.DatabaseError as error:
-            raise DamagedLogError(str(error)) from error
+            raise failure(self.database.path, error) from error
 
     async def head(self) -> int:
         """The last seq ever given out, 0 for an empty log."""
@@ -73,6 +82,10 @@ class LogReader:
             lambda raw: queries.time_range(raw, self._decoder, ticker, since_us, until_us, kinds, limit, after)
         )
 
+    async def pruned_through_us(self) -> int:
+        """As `eventlog.api.Log.pruned_through_us`."""
+        return await self._run(queries.pruned_through_us)
+
     async def tickers(self) -> list[str]:
         """The tickers that have ticks, sorted."""
         return await self._run(queries.tickers)
@@ -88,10 +101,21 @@ class LogReader:
         await self.database.close()
 
 
+def failure(path: Path, error: sqlite3.DatabaseError) -> TicktapeError:
+    """What to raise for an error of SQLite while the log in `path` is read: only damage asks for a backup."""
+    return DamagedLogError(str(error)) if queries.is_damage(error) else UnreadableLogError(path, error)
+
+
+def _is_disk(error: sqlite3.OperationalError) -> bool:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY)
+
+
 async def open_log_reader(data_dir: Path) -> LogReader:
     """Open the log of `data_dir` read-only.
 
-    Raises UsageError when there is none that can be read, FormatError for an unknown format, DamagedLogError.
+    Raises UsageError when there is none that may be read, FormatError for an unknown format, DamagedLogError, or
+    UnreadableLogError for a disk that fails.
     """
     path = data_dir / LOG_FILE
     if not path.is_file():
@@ -103,9 +127,11 @@ async def open_log_reader(data_dir: Path) -> LogReader:
             version = await connection.run(schema.check)
             await connection.run(codec.use_bytes)
         except sqlite3.OperationalError as error:
+            if _is_disk(error):
+                raise UnreadableLogError(path, error) from error
             raise UsageError(f"{path} cannot be read ({error}); look at its owner and permissions") from error
         except sqlite3.DatabaseError as error:
-            raise DamagedLogError(str(error)) from error
+            raise failure(path, error) from error
         if not version:
             raise UsageError(f"the log in {data_dir} is empty: nothing was ever recorded")
         undo.pop_all()

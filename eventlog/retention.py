@@ -7,18 +7,18 @@ other DELETE. Seqs are never used again: AUTOINCREMENT keeps the largest one als
 import contextlib
 import fcntl
 import functools
+import itertools
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from eventlog import database, store
+from eventlog import database, space, store
 from eventlog.database import Database
 from eventlog.errors import UsageError
 
 _EVENTS_PER_STEP = 2_000
-_PAGES_PER_STEP = 256
 _HOLD_FILE = "exporting"
 
 
@@ -45,19 +45,17 @@ async def prune(
     """
     with _no_export_running(writer.path.parent):
         floor = await writer.run(pruned_through)
-        wanted = await writer.run(lambda connection: _last_older(connection, floor, before_us))
+        wanted = await _last_older(writer, floor, before_us)
         slowest = min(needed_after, key=lambda name: needed_after[name], default=None)
         allowed = wanted if slowest is None else min(wanted, max(needed_after[slowest], floor))
-        pages_before = await writer.run(_page_count)
         for done in range(floor, allowed, _EVENTS_PER_STEP):
             progress(done - floor, allowed - floor)
             through = min(done + _EVENTS_PER_STEP, allowed)
             await writer.run(functools.partial(_delete_step, through_seq=through))
-        await _give_back(writer)
+        freed_bytes = await space.give_back(writer)
         progress(allowed - floor, allowed - floor)
-        page_bytes, pages_after = await writer.run(_page_bytes), await writer.run(_page_count)
     held_by = slowest if allowed < wanted else None
-    return Pruned(allowed - floor, allowed, (pages_before - pages_after) * page_bytes, held_by)
+    return Pruned(allowed - floor, allowed, freed_bytes, held_by)
 
 
 def pruned_through(connection: sqlite3.Connection) -> int:
@@ -88,16 +86,24 @@ def _no_export_running(data_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _last_older(connection: sqlite3.Connection, floor: int, before_us: int) -> int:
-    """The last seq such that it and all before it were recorded before `before_us`; a clock may have been set back."""
-    newer = connection.execute(
-        "SELECT seq FROM events WHERE seq > ? AND recorded_us >= ? ORDER BY seq LIMIT 1", (floor, before_us)
-    ).fetchone()
-    if newer is not None:
-        row = connection.execute("SELECT max(seq) FROM events WHERE seq < ?", newer).fetchone()
-    else:
-        row = connection.execute("SELECT max(seq) FROM events").fetchone()
-    return max(floor, row[0] or 0)
+async def _last_older(writer: Database, floor: int, before_us: int) -> int:
+    """The last seq such that it and all before it were recorded before `before_us`; a clock may have been set back.
+
+    In small steps too: each is a call on the thread that commits.
+    """
+    last, is_end = floor, False
+    while not is_end:
+        last, is_end = await writer.run(functools.partial(_look_step, after=last, before_us=before_us))
+    return last
+
+
+def _look_step(connection: sqlite3.Connection, after: int, before_us: int) -> tuple[int, bool]:
+    """The last older seq among the next events, and whether the search ends there."""
+    rows = connection.execute(
+        "SELECT seq, recorded_us FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, _EVENTS_PER_STEP)
+    ).fetchall()
+    older = [seq for seq, _ in itertools.takewhile(lambda row: row[1] < before_us, rows)]
+    return (older[-1] if older else after), len(older) < _EVENTS_PER_STEP
 
 
 def _delete_step(connection: sqlite3.Connection, through_seq: int) -> None:
@@ -107,32 +113,9 @@ def _delete_step(connection: sqlite3.Connection, through_seq: int) -> None:
 
 
 def _delete(connection: sqlite3.Connection, through_seq: int) -> None:
-    connection.execute("UPDATE pruned SET through_seq = ?", (through_seq,))
+    latest = "SELECT max(ts_us) FROM events WHERE seq <= ?"
+    connection.execute(
+        f"UPDATE pruned SET through_seq = ?, through_us = max(through_us, coalesce(({latest}), 0))",
+        (through_seq, through_seq),
+    )
     connection.execute("DELETE FROM events WHERE seq <= ?", (through_seq,))
-
-
-async def _give_back(writer: Database) -> None:
-    """Shrink the file by its free pages, a few at a time."""
-    while await writer.run(_free_pages) > 0:
-        before = await writer.run(_page_count)
-        await writer.run(_vacuum_step)
-        if await writer.run(_page_count) >= before:
-            return
-
-
-def _vacuum_step(connection: sqlite3.Connection) -> None:
-    # It frees one page a step of the statement; `execute` would take a single step.
-    connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_PER_STEP})")
-    store.checkpoint(connection)
-
-
-def _free_pages(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
-
-
-def _page_count(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA page_count").fetchone()[0])
-
-
-def _page_bytes(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA page_size").fetchone()[0])

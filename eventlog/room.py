@@ -4,6 +4,7 @@ The reserve file is deleted when the disk is full, so that state.db and its curs
 replication goes on draining; ingest resumes only when there is room for the reserve again.
 """
 
+import contextlib
 import errno
 import os
 import sqlite3
@@ -11,7 +12,8 @@ from pathlib import Path
 
 RESERVE_BYTES = 16 * 1024 * 1024
 _RESERVE_FILE = "reserve"
-_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+"""How the system says that a disk, a file-size limit or a quota is used up."""
 _PROBE_BYTES = 65_536
 
 
@@ -38,7 +40,10 @@ class Room:
             return True
         if not self.has_room():
             return False
-        descriptor = os.open(self._reserve, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(self._reserve, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:
+            return False
         try:
             os.posix_fallocate(descriptor, 0, self._reserve_bytes)
         except OSError:
@@ -49,8 +54,9 @@ class Room:
         return True
 
     def give_reserve(self) -> None:
-        """Delete the reserve file."""
-        self._reserve.unlink(missing_ok=True)
+        """Delete the reserve file, if the disk lets it go."""
+        with contextlib.suppress(OSError):
+            self._reserve.unlink(missing_ok=True)
 
     def is_full_error(self, error: BaseException, largest_bytes: int) -> bool:
         """Whether a failed commit means "no room": SQLite has rolled it back, so that it may be tried again.
@@ -62,17 +68,24 @@ class Room:
             return False
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
             return True
-        return error.sqlite_errorcode == sqlite3.SQLITE_IOERR_WRITE and not self._can_write_at(largest_bytes)
+        return error.sqlite_errorcode == sqlite3.SQLITE_IOERR_WRITE and not can_write_at(self._directory, largest_bytes)
 
-    def _can_write_at(self, offset: int) -> bool:
-        probe = self._directory / "probe"
+
+def can_write_at(directory: Path, offset: int, count: int = _PROBE_BYTES) -> bool:
+    """Whether a file in `directory` may hold `count` bytes from `offset` on.
+
+    False only for a lack of room: a disk that became read-only, say, is broken.
+    """
+    probe = directory / "probe"
+    try:
         descriptor = os.open(probe, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.pwrite(descriptor, bytes(_PROBE_BYTES), offset)
-        except OSError as error:
-            if error.errno in _NO_ROOM:
-                return False
-        finally:
-            os.close(descriptor)
+    except OSError as error:
+        return error.errno not in NO_ROOM
+    try:
+        return os.pwrite(descriptor, bytes(count), offset) == count
+    except OSError as error:
+        return error.errno not in NO_ROOM
+    finally:
+        os.close(descriptor)
+        with contextlib.suppress(OSError):
             probe.unlink()
-        return True

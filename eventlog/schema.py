@@ -64,7 +64,10 @@ _LOSSES = (
     """,
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_EVENTS + _RETENTION + views.VERSION_1, _LOSSES)
+# The latest time of what was pruned: whoever needs whole days begins after it.
+_PRUNED_TIME = ("ALTER TABLE pruned ADD COLUMN through_us INTEGER NOT NULL DEFAULT 0",)
+
+STEPS: tuple[tuple[str, ...], ...] = (_EVENTS + _RETENTION + views.VERSION_1, _LOSSES, _PRUNED_TIME)
 VERSION = len(STEPS)
 
 

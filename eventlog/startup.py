@@ -1,5 +1,6 @@
 """What is looked at before a log is opened for writing. Nothing is written to a log that has lost something."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -50,9 +51,20 @@ async def check_large(path: Path) -> None:
     opened = await database.open_reader(path)
     try:
         if await opened.run(_is_large):
-            await opened.run(quick_check)
+            await _interruptible(opened, opened.submit(quick_check))
     finally:
         await opened.close()
+
+
+async def _interruptible(opened: database.Database, work: "asyncio.Future[None]") -> None:
+    """Wait for `work`; when cancelled, end its statement, which may take minutes: closing would wait for it."""
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await opened.interrupt()
+        await asyncio.wait([work])
+        work.exception()
+        raise
 
 
 def _is_large(connection: sqlite3.Connection) -> bool:

@@ -14,8 +14,15 @@ class Tail:
     async def wait_beyond(self, seq: int) -> int:
         """Wait until `advance` reports a head larger than `seq`, and return it."""
         wake: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiters.append((seq, wake))
-        return await wake
+        waiter = seq, wake
+        self._waiters.append(waiter)
+        try:
+            return await wake
+        except asyncio.CancelledError:
+            # While nothing is appended, nobody else would forget those who come and go.
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            raise
 
     def advance(self, head: int) -> None:
         if not self._waiters:

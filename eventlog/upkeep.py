@@ -77,6 +77,12 @@ class Upkeep:
     def is_full_error(self, error: BaseException) -> bool:
         return self._room.is_full_error(error, max(self._writer.path.stat().st_size, self.wal_bytes))
 
+    def _means_full(self, error: BaseException) -> bool:
+        try:
+            return self.is_full_error(error)
+        except OSError:
+            return False
+
     def became_full(self) -> None:
         self.full_since_us = self._clock.now_us()
         self._room.give_reserve()
@@ -90,7 +96,9 @@ class Upkeep:
 
     def resumed(self) -> None:
         assert self.full_since_us is not None
-        from_us, to_us = self.full_since_us, max(self._clock.now_us(), self.full_since_us)
+        # The clock may have been set back meanwhile; the log takes no gap of the future.
+        to_us = self._clock.now_us()
+        from_us = min(self.full_since_us, to_us)
         self.full_since_us = None
         if self.keeps_reserve:
             self._room.keep_reserve()
@@ -116,7 +124,7 @@ class Upkeep:
         error = outcome.exception()
         if error is not None:
             # On a full disk the pages stay in the WAL, where they are as durable; the next commit meets the full disk.
-            if not self.is_full_error(error):
+            if not self._means_full(error):
                 self._fail(error)
             return
         self._pages = 0

@@ -10,7 +10,7 @@ import pytest
 from eventlog import events
 from eventlog.clock import ManualClock
 from eventlog.errors import InvalidEventError, LogClosedError
-from eventlog.events import EquityTick, Event, FeedGap
+from eventlog.events import EquityTick, Event, FeedConnected, FeedGap
 from eventlog.log import EventLog, open_log
 from eventlog.memory import MemoryLog
 from tests.eventlog.ticks import NOW_US, OPEN_US, tick, ticks
@@ -44,7 +44,8 @@ async def test_what_is_read_is_what_was_appended(log: AnyLog) -> None:
     page = await log.read(0, 10)
     assert page.through_seq == 3
     assert [event.seq for event in page.events] == [1, 2, 3]
-    assert [Event(event.ticker, event.ts_us, events.decode(event)) for event in page.events] == batch  # type: ignore[arg-type]
+    found = [(event.ticker, event.ts_us, events.decode(event)) for event in page.events]
+    assert found == [(event.ticker, event.ts_us, event.payload) for event in batch]
     assert {event.recorded_us for event in page.events} == {NOW_US}
 
 
@@ -136,6 +137,14 @@ async def test_latest_is_the_last_of_a_kind_and_ticker(log: AnyLog) -> None:
     assert found is not None
     assert (found.seq, found.ts_us) == (5, tick(4).ts_us)
     assert await log.latest("equity_quote", "QQQ") is None
+
+
+async def test_last_of_kind_is_by_seq_and_not_by_time(log: AnyLog) -> None:
+    assert await log.last_of_kind("feed_connected") is None
+    await log.append([Event("", ts_us, FeedConnected(["QQQ"])) for ts_us in (OPEN_US + 1, OPEN_US)])
+    found = await log.last_of_kind("feed_connected")
+    assert found is not None
+    assert (found.seq, found.ts_us) == (2, OPEN_US)
 
 
 async def test_a_range_is_half_open_and_in_time_order(log: AnyLog) -> None:

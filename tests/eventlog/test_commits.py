@@ -155,3 +155,10 @@ async def test_a_reader_that_pins_the_wal_is_reported_and_released(
     assert not log.status().wal_is_pinned
     assert log.status().wal_bytes <= 300_000
     await log.close()
+
+
+async def test_a_waiter_that_gives_up_is_forgotten_though_nothing_is_appended(log: EventLog) -> None:
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(log.wait_beyond(log.head), 0.001)
+    assert log._tail._waiters == []

@@ -1,13 +1,16 @@
 """Export and import are inverse; what is written is readable by others; nothing half-made is left behind."""
 
 import csv
+import errno
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pyarrow.dataset
 import pytest
 
-from eventlog import columns, export, imports, retention
+from eventlog import columns, durable, export, imports, retention
 from eventlog.clock import ManualClock
 from eventlog.errors import CorruptEventError, UsageError
 from eventlog.events import EquityTick, Event, FeedGap, StoredEvent, decode
@@ -121,6 +124,69 @@ async def test_the_export_that_was_asked_for_bounds_retention(tmp_path: Path) ->
     await log.close()
 
 
+async def test_an_export_that_lacks_a_file_vouches_for_nothing(tmp_path: Path) -> None:
+    log = await _fill(tmp_path / "a")
+    await log.close()
+    out = tmp_path / "out"
+    await export.export(tmp_path / "a", out, "csv", export.Selection(), _quiet)
+    assert export.exported_through(out) == 124
+    path = sorted(out.glob("day=*/ticker=*/*"))[1]
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    with pytest.raises(UsageError, match=f"{path.name} is missing or was changed"):
+        export.exported_through(out)
+    path.write_bytes(content)
+    assert export.exported_through(out) == 124
+    shutil.rmtree(path.parent.parent)
+    with pytest.raises(UsageError, match="is missing or was changed"):
+        export.exported_through(out)
+
+
+@pytest.mark.parametrize("text", ["[]", "", '{"events": 1}', '{"events":5,"through_seq":5,"is_everything":true}'])
+async def test_a_manifest_that_names_no_files_vouches_for_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "_ticktape.json").write_text(text)
+    with pytest.raises(UsageError):
+        export.exported_through(tmp_path)
+
+
+async def test_the_manifest_comes_last_and_all_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = await _fill(tmp_path / "a")
+    await log.close()
+    out = tmp_path / "out"
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if path.is_relative_to(out):
+            synced.append(path.relative_to(out).as_posix())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    await export.export(tmp_path / "a", out, "csv", export.Selection(), _quiet)
+    files = {path.relative_to(out).as_posix() for path in out.glob("day=*/ticker=*/*")}
+    folders = {path.relative_to(out).as_posix() for path in [*out.glob("day=*"), *out.glob("day=*/ticker=*")]}
+    assert {f"{name}.partial" for name in files} | folders <= set(synced)
+    assert synced[-2:] == ["_ticktape.json.partial", "."]
+
+
+async def test_an_export_that_the_disk_refuses_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = await _fill(tmp_path / "a")
+    await log.close()
+
+    sync = durable.sync
+
+    def refuse(path: Path) -> None:
+        if path == tmp_path / "out":
+            raise OSError(errno.EIO, "no")
+        sync(path)
+
+    monkeypatch.setattr(durable, "sync", refuse)
+    with pytest.raises(OSError, match="no"):
+        await export.export(tmp_path / "a", tmp_path / "out", "csv", export.Selection(), _quiet)
+    assert not (tmp_path / "out").exists()
+
+
 async def test_a_tape_comes_in_with_its_ticks_one_microsecond_apart(tmp_path: Path) -> None:
     log = await open_log(tmp_path, CLOCK)
     assert await imports.import_tape(log, TAPE, "AAPL", _quiet, CLOCK) == imports.Imported(159, 0)
@@ -148,14 +214,39 @@ async def test_a_tape_comes_in_with_its_ticks_one_microsecond_apart(tmp_path: Pa
         ("time,price,size\n2026-07-20T13:30:00Z,1,2\n2026-07-20T13:31:00Z,many,2\n", "line 3"),
         ("time,price,size\n2026-07-20T13:30:00Z,-1,2\n", "price=-1.0 refused"),
         ("time,price,size\n2026-07-20T13:30:00Z,nan,2\n", "line 2: price nan"),
+        ("time,price,size\n0001-01-01T00:00:00,1,2\n", "tape.csv, line 2: .* a time before 1990"),
+        ("time,price,size\n2026-07-20T13:30:00Z,1,2\n9999-12-31T23:59:59-12:00,1,2\n", "tape.csv, line 3: .* future"),
+        ("time,price,size\n2026-07-20T13:30:00Z,1,99999999999999999999999\n", "line 2: size 9"),
+        (b"\x1f\x8b\x08\xff\xfe", "tape.csv, line 1: not CSV in UTF-8"),
+        (b"time,price,size\n" + b"2026-07-20T13:30:00Z,1,2\n" * 9 + b"\xff,1,2\n", "tape.csv, line 11: not CSV in"),
+        (b'time,price,size\n2026-07-20T13:30:00Z,1,"' + b"2" * 200_000 + b'"\n', "tape.csv, line 2: not CSV in"),
     ],
 )
-async def test_a_bad_tape_is_named_to_the_line(tmp_path: Path, content: str, message: str) -> None:
+async def test_a_bad_tape_is_named_to_the_line(tmp_path: Path, content: str | bytes, message: str) -> None:
     tape = tmp_path / "tape.csv"
-    tape.write_text(content)
+    tape.write_bytes(content if isinstance(content, bytes) else content.encode())
     log = await open_log(tmp_path / "a", CLOCK)
     with pytest.raises(UsageError, match=message):
         await imports.import_tape(log, tape, "AAPL", _quiet, CLOCK)
+    assert log.head == 0
+    await log.close()
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (b"1,equity_tick,1,1,1,{\xff}\n", "part-0.csv, line 2: not CSV in UTF-8"),
+        (b"1,equity_tick,-99999999999999999999,1,1,{}\n", "part-0.csv, row 1: not an exported event"),
+        (b"1,equity_tick,-5,99999999999999999999,1,{}\n", "part-0.csv, row 1: not an exported event"),
+    ],
+)
+async def test_a_bad_row_of_an_export_is_named(tmp_path: Path, row: bytes, message: str) -> None:
+    folder = tmp_path / "out" / "day=2026-07-20" / "ticker=QQQ"
+    folder.mkdir(parents=True)
+    (folder / "part-0.csv").write_bytes(b"seq,kind,ts_us,recorded_us,volume,payload\n" + row)
+    log = await open_log(tmp_path / "a", CLOCK)
+    with pytest.raises(UsageError, match=message):
+        await imports.import_export(log, tmp_path / "out", _quiet)
     assert log.head == 0
     await log.close()
 

@@ -2,20 +2,33 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from loguru import logger
 
-from eventlog import reader, stats
+from eventlog import codec, queries, reader, schema, stats, verify
 from eventlog.clock import ManualClock
-from eventlog.errors import InvalidEventError, UsageError
+from eventlog.errors import (
+    CorruptEventError,
+    DamagedLogError,
+    InvalidEventError,
+    LogFailedError,
+    UnreadableLogError,
+    UsageError,
+)
 from eventlog.events import Event, FeedGap
 from eventlog.log import open_log
 from tests.eventlog.ticks import NOW_US, OPEN_US, tick, ticks
 
 CLOCK = ManualClock(NOW_US)
 MINUTE_US = 60_000_000
+
+
+def _quiet(done: int, total: int | None) -> None:
+    pass
 
 
 async def test_a_reader_follows_a_writer(tmp_path: Path) -> None:
@@ -59,6 +72,99 @@ async def test_a_log_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(sqlite3, "connect", refuse)
     with pytest.raises(UsageError, match="owner and permissions"):
+        await reader.open_log_reader(tmp_path)
+
+
+def _error(code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = code
+    return error
+
+
+class Failing:
+    """A connection whose every statement fails."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+
+    def execute(self, *statement: object) -> None:
+        raise _error(self._code)
+
+    async def run(self, work: Callable[[Any], Any]) -> Any:
+        return work(self)
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_BUSY_RECOVERY, sqlite3.SQLITE_CANTOPEN])
+async def test_a_disk_that_fails_once_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    log = await open_log(tmp_path, CLOCK)
+    await log.append(ticks(3))
+    await log.close()
+    beside = await reader.open_log_reader(tmp_path)
+    reads = beside.head, beside.last_event, lambda: beside.read(0, 9), lambda: verify.verify(beside.database, _quiet)
+    monkeypatch.setattr(beside.database, "run", Failing(code).run)
+    for read in reads:
+        with pytest.raises(UnreadableLogError, match=r"events.db cannot be read \(disk I") as caught:
+            await read()
+        assert str(tmp_path) in str(caught.value)
+        assert caught.value.exit_code == LogFailedError.exit_code
+    monkeypatch.undo()
+    assert len((await beside.read(0, 10)).events) == 3
+    await beside.close()
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB])
+async def test_damage_asks_for_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    log = await open_log(tmp_path, CLOCK)
+    await log.close()
+    beside = await reader.open_log_reader(tmp_path)
+    monkeypatch.setattr(beside.database, "run", Failing(code).run)
+    with pytest.raises(DamagedLogError, match="restore a backup"):
+        await beside.head()
+    assert not (await verify.verify(beside.database, _quiet)).is_sound
+    monkeypatch.undo()
+    await beside.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [(sqlite3.SQLITE_IOERR_READ, sqlite3.OperationalError), (sqlite3.SQLITE_CORRUPT, CorruptEventError)],
+)
+def test_a_page_that_cannot_be_read_names_its_event_where_it_is_damaged(
+    monkeypatch: pytest.MonkeyPatch, code: int, error: type[Exception]
+) -> None:
+    monkeypatch.setattr(queries, "head", lambda connection: 10)
+    with pytest.raises(error):
+        queries.page(cast("sqlite3.Connection", Failing(code)), codec.RowDecoder(), 3, 10, None)
+
+
+async def test_damage_that_is_not_found_again_was_a_read_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = await open_log(tmp_path, CLOCK)
+    await log.append(ticks(3))
+    await log.close()
+    beside = await reader.open_log_reader(tmp_path)
+
+    async def fail_once(work: Callable[[Any], Any]) -> Any:
+        monkeypatch.undo()
+        return work(Failing(sqlite3.SQLITE_CORRUPT))
+
+    monkeypatch.setattr(beside.database, "run", fail_once)
+    assert await beside.head() == 3
+    monkeypatch.setattr(beside.database, "run", fail_once)
+    assert len((await beside.read(0, 10)).events) == 3
+    await beside.close()
+
+
+async def test_a_disk_that_fails_at_the_opening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = await open_log(tmp_path, CLOCK)
+    await log.close()
+
+    def fail(connection: sqlite3.Connection) -> int:
+        raise _error(sqlite3.SQLITE_IOERR_READ)
+
+    monkeypatch.setattr(schema, "check", fail)
+    with pytest.raises(UnreadableLogError):
         await reader.open_log_reader(tmp_path)
 
 

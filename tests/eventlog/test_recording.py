@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from eventlog import events, startup
 from eventlog.clock import ManualClock
-from eventlog.errors import LogFailedError
+from eventlog.errors import DamagedLogError, LogFailedError
 from eventlog.events import EquityQuote, EquityTick, Event, FeedGap, OptionQuote
 from eventlog.log import open_log
 from tests.eventlog.ticks import NOW_US, OPEN_US, ticks
@@ -109,8 +110,27 @@ async def test_a_large_log_is_checked_while_recording_goes_on(tmp_path: Path, mo
     with contextlib.suppress(LogFailedError):
         await log.start_recording("1.0")
     await asyncio.wait_for(log.failed.wait(), 5)
-    assert "damaged" in str(log.failure)
+    assert log.failure is not None and log.failure.exit_code == DamagedLogError.exit_code
+    assert "damaged" in str(log.failure) and "check the disk" not in str(log.failure)
     await log.close()
+
+
+async def test_the_check_of_a_large_log_does_not_hold_up_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    def endless(connection: sqlite3.Connection) -> None:
+        begun.set()
+        connection.execute("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n")
+
+    monkeypatch.setattr(startup, "QUICK_CHECK_BYTES", 0)
+    monkeypatch.setattr(startup, "quick_check", endless)
+    log = await open_log(tmp_path, ManualClock(NOW_US))
+    await log.append(ticks(10))
+    await log.start_recording("1.0")
+    assert await asyncio.to_thread(begun.wait, 5)
+    await asyncio.wait_for(log.close(), 5)
 
 
 async def test_views_show_what_was_recorded(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Old events go through one door, never beyond who still needs them, and their seqs are never used again."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -71,6 +72,17 @@ async def test_appends_go_on_between_the_steps(log: EventLog) -> None:
     await log.prune(NOW_US + 9 * DAY_US, {}, progress)
     assert heads == [0, 2_000, 4_000, 6_000, 8_000, 9_000]
     assert log.status().wal_bytes < 4_000_000
+
+
+async def test_appends_go_on_while_the_boundary_is_looked_for(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing may go, so that looking is all there is to do."""
+    monkeypatch.setattr(retention, "_EVENTS_PER_STEP", 5)
+    head = log.head
+    pruning = asyncio.create_task(log.prune(NOW_US + 9 * DAY_US, {"somebody": 0}))
+    while not pruning.done():
+        await log.append(ticks(1, first=log.head))
+    assert (await pruning).held_by == "somebody"
+    assert log.head - head > 4, "9,000 events are looked at in 1,800 steps"
 
 
 async def test_a_clock_set_back_keeps_what_lies_behind_a_newer_event(log: EventLog, clock: ManualClock) -> None:

@@ -42,7 +42,7 @@ def connection(path: Path) -> Iterator[sqlite3.Connection]:
         "DELETE FROM pruned",
         "UPDATE pruned SET through_seq = -1",
         "UPDATE pruned SET id = 2",
-        "INSERT INTO pruned VALUES (2, 5)",
+        "INSERT INTO pruned VALUES (2, 5, 0)",
         "INSERT INTO events SELECT NULL, kind, ticker, ts_us, recorded_us, payload, crc FROM events WHERE seq = 3",
         "INSERT INTO events VALUES (NULL, 'x', 'Q', 'noon', 1, '{}', 0)",
         "INSERT INTO losses VALUES (5, 5, 0)",
@@ -84,6 +84,10 @@ def test_there_is_a_file_of_every_format() -> None:
     assert names == {f"events_v{number}.db" for number in range(1, schema.VERSION + 1)}
 
 
+def _stored(seq: int, kind: str, ticker: str, ts_us: int, recorded_us: int, payload: str) -> StoredEvent:
+    return StoredEvent(seq, kind, ticker, ts_us, recorded_us, payload.encode())
+
+
 @pytest.mark.parametrize("path_of_format", sorted(FORMATS.glob("events_v*.db")), ids=lambda path: path.stem)
 async def test_every_format_ever_written_opens(tmp_path: Path, path_of_format: Path) -> None:
     before = sqlite3.connect(f"file:{path_of_format}?immutable=1", uri=True)
@@ -92,7 +96,7 @@ async def test_every_format_ever_written_opens(tmp_path: Path, path_of_format: P
     shutil.copy(path_of_format, tmp_path / "events.db")
     log = await open_log(tmp_path, ManualClock(NOW_US))
     page = await log.read(0, 1_000)
-    assert page.events == [StoredEvent(*row[:5], row[5].encode()) for row in rows]
+    assert page.events == [_stored(*row) for row in rows]
     assert len(rows) == 28
     assert all(events.decode(event) is not None for event in page.events)
     assert (await verify.verify(log._reader.database, lambda done, total: None)).is_sound

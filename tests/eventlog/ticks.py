@@ -20,3 +20,9 @@ def tick(number: int, ticker: str = "QQQ", step_us: int = 1_000) -> Event:
 def ticks(count: int, first: int = 0, ticker: str = "QQQ", step_us: int = 1_000) -> list[Event]:
     """`count` ticks in a row."""
     return [tick(number, ticker, step_us) for number in range(first, first + count)]
+
+
+def trade_of(event: Event) -> EquityTick:
+    """The payload of a tick."""
+    assert isinstance(event.payload, EquityTick)
+    return event.payload

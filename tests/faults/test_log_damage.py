@@ -3,7 +3,9 @@
 import random
 import shutil
 import sqlite3
+import struct
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -80,6 +82,47 @@ async def test_a_corrupt_event_stops_the_reader_and_is_named(tmp_path: Path) -> 
     assert "event 30" in result.findings[0]
     with pytest.raises(CorruptEventError):
         await open_log(tmp_path, CLOCK)
+
+
+def _index_entry(content: bytearray, event: StoredEvent) -> int:
+    """Where the index of ticks keeps the key of an event whose seq has one byte."""
+    found = content.index(b"QQQ" + struct.pack(">qB", event.ts_us, event.seq))
+    assert content.count(b"QQQ" + struct.pack(">qB", event.ts_us, event.seq)) == 1
+    return found
+
+
+@pytest.mark.parametrize("seq", [40, 100])
+@pytest.mark.parametrize("byte", range(12))
+async def test_a_flipped_bit_in_the_index_of_ticks_refuses_no_tick(tmp_path: Path, seq: int, byte: int) -> None:
+    """Each byte of an entry: ticker, time, seq; in the middle and at the end."""
+    await _make(tmp_path, 100)
+    path = tmp_path / "events.db"
+    content = bytearray(path.read_bytes())
+    event = _read(path)[seq - 1]
+    content[_index_entry(content, event) + byte] ^= 0x40
+    path.write_bytes(content)
+    log = await reader.open_log_reader(tmp_path)
+    result = await verify.verify(log.database, lambda done, total: None)
+    await log.close()
+    assert not result.is_sound
+    try:
+        opened = await open_log(tmp_path, CLOCK)
+    except (CorruptEventError, DamagedLogError):
+        return
+    assert await opened.append(ticks(1, first=100)) == range(101, 102)
+    await opened.close()
+
+
+def test_an_index_that_leads_around_ends_the_search() -> None:
+    class Round:
+        def execute(self, *statement: object) -> "Round":
+            return self
+
+        def fetchone(self) -> tuple[bytes]:
+            return (b"AAPL",)
+
+    with pytest.raises(DamagedLogError, match="out of order at AAPL"):
+        queries.tickers(cast("sqlite3.Connection", Round()))
 
 
 def _damage(path: Path, payload: object) -> None:

@@ -1,16 +1,20 @@
 """A full disk, three ways: no false acknowledgement, callers wait, and it goes on by itself with the hole on record."""
 
 import asyncio
+import errno
+import os
 import resource
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from eventlog import commits, events, room
+from eventlog import commits, events, room, store
 from eventlog.clock import ManualClock
-from eventlog.errors import LogFullError
+from eventlog.errors import LogFailedError, LogFullError
 from eventlog.log import EventLog, open_log
 from tests.eventlog.ticks import NOW_US, ticks
 from tests.faults import harness_log
@@ -146,3 +150,66 @@ async def test_many_appenders_wait_in_a_bounded_queue(log: EventLog, monkeypatch
     await _pages(log, 1_000_000)
     seqs = [seq for answer in await asyncio.wait_for(asyncio.gather(*waiting), 5) for seq in answer]
     assert len(set(seqs)) == 900
+
+
+def test_nothing_is_written_outside_the_data_directory(tmp_path: Path) -> None:
+    """A full /tmp must not stop a commit, and a read-only container may have none."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    before = temporary.stat().st_mtime_ns
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.faults.harness_tempfiles", str(tmp_path / "data")],
+        env={**os.environ, "SQLITE_TMPDIR": str(temporary)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout.strip() == "12800"
+    assert temporary.stat().st_mtime_ns == before, "a temporary file came and went"
+
+
+async def test_a_clock_that_was_set_back_meanwhile_leaves_nobody_waiting(log: EventLog, clock: ManualClock) -> None:
+    await log.append(ticks(10))
+    await _pages(log, 1)
+    waiting = asyncio.ensure_future(log.append(ticks(500, first=10)))
+    await _until_full(log)
+    clock.advance_us(-3_600_000_000)
+    await _pages(log, 1_000_000)
+    assert len(await asyncio.wait_for(waiting, 5)) == 500
+    await asyncio.wait_for(log.wait_beyond(510), 5)
+    gap = await log.latest("feed_gap", "")
+    assert gap is not None and gap.ts_us == clock.now_us()
+
+
+async def test_a_disk_that_became_read_only_ends_the_log(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite calls it a write error, as it calls a quota; and no probe file can be made."""
+    real_open = os.open
+
+    def refused(path: Path, flags: int, *mode: int, **place: int) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return real_open(path, flags, *mode, **place)
+
+    def commit(connection: sqlite3.Connection, values: list[object]) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+        raise error
+
+    await log.append(ticks(10))
+    monkeypatch.setattr(os, "open", refused)
+    monkeypatch.setattr(store, "commit", commit)
+    with pytest.raises(LogFailedError):
+        await asyncio.wait_for(log.append(ticks(10, first=10)), 5)
+    assert log.failed.is_set()
+    await asyncio.wait_for(log.close(), 5)
+
+
+async def test_whatever_goes_wrong_after_a_commit_leaves_nobody_waiting(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(seq: int) -> None:
+        raise RuntimeError("a surprise")
+
+    monkeypatch.setattr(log._upkeep, "committed", broken)
+    with pytest.raises(LogFailedError, match="a surprise"):
+        await asyncio.wait_for(log.append(ticks(10)), 5)

@@ -1,5 +1,6 @@
 """Two instances on one DATA_DIR: the second says who is first and leaves; a killed one leaves no lock behind."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -35,7 +36,30 @@ def test_the_lock_is_held_once_and_given_back(tmp_path: Path) -> None:
         InstanceLock(tmp_path).acquire()
     with InstanceLock(tmp_path):
         assert (tmp_path / "lock").read_text().startswith(f"pid {os.getpid()} since ")
-    assert (tmp_path / "lock").read_text() == ""
+    assert (tmp_path / "lock").read_text().strip() == ""
+
+
+def test_a_full_disk_does_not_keep_the_lock_from_being_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", no_room)
+    with InstanceLock(tmp_path), pytest.raises(AlreadyRunningError, match="in use by another process"):
+        InstanceLock(tmp_path).acquire()
+    with InstanceLock(tmp_path):
+        pass
+
+
+def test_the_pid_is_written_over_the_last_one_in_the_place_it_has(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("pid 12345678 since 2026-11-20T15:00:00Z, and a rest\n")
+    sizes = set()
+    for _ in range(2):
+        with InstanceLock(tmp_path):
+            (line,) = (tmp_path / "lock").read_text().splitlines()
+            assert line.rstrip().endswith("Z")
+            sizes.add((tmp_path / "lock").stat().st_size)
+        sizes.add((tmp_path / "lock").stat().st_size)
+    assert len(sizes) == 1, "never cut: a full disk has no new block for it"
 
 
 def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
