@@ -71,6 +71,13 @@ class Backfill:
         except (errors.ConnectionEndedError, ValueError) as error:
             self._put_off(request, now, error)
             return
+        except Exception:
+            # An error nobody thought of costs the bars of this hole, and not those of all later ones.
+            self._requests.remove(request)
+            logger.bind(event="feed.backfill_failed", ticker=request.ticker).exception(
+                "minute bars of {} for a hole are given up", request.ticker
+            )
+            return
         self._requests.remove(request)
         self._appender.add(bars)
         self._status.backfilled_bars += len(bars)

@@ -3,23 +3,24 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from loguru import logger
 
 from eventlog.clock import Clock
-from eventlog.events import EquityTick
-from feed import errors
+from eventlog.events import EquityQuote, EquityTick
+from feed import errors, lateness
 from feed.appender import Appender
 from feed.contracts import Contracts
 from feed.intake import Intake
 from feed.options import Options
 from feed.schwab import Client, Stream, Tap
 from feed.status import Status
+from feed.subscriptions import Subscriptions
+from feed.waiting import until_first_end
 from feed.watchdog import Watchdog
 
-SYMBOL_LIMIT = 19
 MAX_GARBAGE_IN_A_ROW = 20
 
 
@@ -48,7 +49,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[tuple[Callable[[dict[str, Any], int], list[Any]], dict[str, Any]]] = deque()
         self._notices: deque[dict[str, Any]] = deque()
-        self._option_keys: list[str] = []
+        self._lateness = lateness.Lateness(lateness.boot_us())
         self._watchdog = Watchdog(options, intake, status, clock)
         self._stream: Stream = client.stream(
             lambda message: self._inbox.append((intake.take_equities, message)),
@@ -56,14 +57,18 @@ class Connection:
             self._notices.append,
             tap,
         )
+        self._subscriptions = Subscriptions(self._stream, options.tickers, contracts, status)
 
-    async def run(self, until: asyncio.Event, on_healthy: Callable[[], Awaitable[None]]) -> None:
-        """Log in, subscribe, call `on_healthy`, then stream."""
+    async def run(self, until: asyncio.Event, on_healthy: Callable[[list[str]], Awaitable[None]]) -> None:
+        """Log in, subscribe, call `on_healthy` with what Schwab accepted, then stream."""
         try:
-            await self._open()
+            await until_first_end(self._open(), until.wait())
+            if until.is_set():
+                return
+            self._late_us()
             self._watchdog.subscribed(self._loop.time())
-            await on_healthy()
-            await self._until_first_end(self._read(), self._guard(), self._follow_options(), _wait(until))
+            await on_healthy(self._subscriptions.accepted)
+            await until_first_end(self._read(), self._guard(), self._follow_options(), until.wait())
         finally:
             self._status.connected = False
             await self._stream.close()
@@ -71,7 +76,8 @@ class Connection:
     async def _open(self) -> None:
         async with self._in_time("login and subscription"):
             await self._stream.login()
-            self._status.refused_tickers = await self._subscribe(self._stream.subscribe_equities, self._options.tickers)
+            await self._subscriptions.equities()
+            # Refused options must not keep the equities away.
             await self._subscribe_options()
 
     @contextlib.asynccontextmanager
@@ -81,46 +87,6 @@ class Connection:
                 yield
         except TimeoutError:
             raise errors.UnreachableError(f"{what} took longer than {self._watch.connect_seconds:g} s") from None
-
-    async def _subscribe(self, subscribe: Callable[[Sequence[str]], Awaitable[None]], keys: Sequence[str]) -> list[str]:
-        """Subscribe to as many leading `keys` as Schwab accepts, and return the others.
-
-        The limit is found by bisection: it counts everything of the user, so that 500 cannot be relied on.
-        """
-        try:
-            await subscribe(keys)
-            return []
-        except errors.StreamerCodeError as error:
-            if error.code != SYMBOL_LIMIT or len(keys) == 1:
-                raise
-        accepted, refused = 0, len(keys)
-        while refused - accepted > 1:
-            middle = (accepted + refused) // 2
-            try:
-                await subscribe(keys[:middle])
-                accepted = middle
-            except errors.StreamerCodeError as error:
-                if error.code != SYMBOL_LIMIT:
-                    raise
-                refused = middle
-        if accepted == 0:
-            raise errors.StreamerCodeError(SYMBOL_LIMIT, "not a single ticker is accepted", "SUBS")
-        over = list(keys[accepted:])
-        logger.bind(event="feed.symbol_limit", tickers=over).error(
-            "over Schwab's symbol limit, not recorded: {}", ", ".join(over)
-        )
-        return over
-
-    async def _until_first_end(self, *ways: Coroutine[Any, Any, None]) -> None:
-        tasks = [asyncio.create_task(way) for way in ways]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self) -> None:
         garbage_in_a_row = 0
@@ -139,7 +105,8 @@ class Connection:
         received_us = self._clock.now_us()
         now = self._loop.time()
         self._watchdog.frame()
-        self._status.last_frame_us = received_us
+        # What is read late tells nothing of the time since it was sent.
+        self._status.last_frame_us = received_us - self._late_us()
         self._intake.counters.frames += 1
         while self._inbox:
             take, message = self._inbox.popleft()
@@ -152,8 +119,13 @@ class Connection:
             for event in events:
                 if type(event.payload) is EquityTick:
                     self._watchdog.tick(event.ticker, now)
+                elif type(event.payload) is EquityQuote:
+                    self._watchdog.quote(event.ticker, now)
         while self._notices:
             _heed(self._notices.popleft())
+
+    def _late_us(self) -> int:
+        return self._lateness.of(self._stream.sent_us, lateness.boot_us())
 
     def _garbage(self, error: Exception, in_a_row: int) -> None:
         self._intake.counters.garbage += 1
@@ -167,33 +139,34 @@ class Connection:
             # While the log is behind, the socket is not read on purpose.
             if self._watchdog.look(self._loop.time(), is_reading=not self._appender.is_full):
                 async with self._in_time("subscribing anew"):
-                    await self._subscribe(self._stream.subscribe_equities, self._options.tickers)
+                    await self._subscriptions.equities()
 
     async def _follow_options(self) -> None:
         """Choose contracts as the money moves. A failure costs options only, never the stream of equities."""
+        ask_at = self._loop.time()
         while True:
-            pause_seconds = self._watch.poll_seconds
-            try:
-                await self._contracts.follow(self._client, self._intake, self._clock.now_us())
-                await self._subscribe_options()
-            except (errors.ConnectionEndedError, ValueError) as error:
-                pause_seconds = self._watch.options_retry_seconds
-                logger.bind(event="feed.options").warning("no option contracts were added: {}", error)
-            await asyncio.sleep(pause_seconds)
+            may_ask = self._loop.time() >= ask_at
+            failures = await self._contracts.follow(self._client, self._intake, self._clock.now_us(), may_ask)
+            for failure in failures:
+                _warn_of_options(failure)
+            if failures:
+                ask_at = self._loop.time() + self._watch.options_retry_seconds
+            has_all = await self._subscribe_options()
+            await asyncio.sleep(self._watch.poll_seconds if has_all else self._watch.options_retry_seconds)
 
-    async def _subscribe_options(self) -> None:
-        """Bring the subscription to what is chosen: add what is new, start anew when something has expired."""
-        chosen = self._contracts.chosen()
-        known = dict.fromkeys(self._option_keys)
-        added = [symbol for symbol in chosen if symbol not in known]
-        if not added:
-            return
-        if known and known.keys() <= set(chosen):
-            refused = await self._subscribe(self._stream.add_options, added)
-        else:
-            refused = await self._subscribe(self._stream.subscribe_options, chosen)
-        self._option_keys = chosen
-        self._status.refused_tickers += refused
+    async def _subscribe_options(self) -> bool:
+        """Subscribe to the options that are chosen; False when Schwab refuses some: ask again later."""
+        try:
+            return await self._subscriptions.options()
+        except errors.StreamClosedError:
+            raise
+        except errors.ConnectionEndedError as error:
+            _warn_of_options(str(error))
+            return False
+
+
+def _warn_of_options(failure: str) -> None:
+    logger.bind(event="feed.options").warning("no option contracts were added: {}", failure)
 
 
 def _heed(notice: dict[str, Any]) -> None:
@@ -202,7 +175,3 @@ def _heed(notice: dict[str, Any]) -> None:
     code = content.get("code") if isinstance(content, dict) else None
     if isinstance(code, int) and code != 0:
         raise errors.StreamerCodeError(code, str(content.get("msg", ""))[:200] if isinstance(content, dict) else "")
-
-
-async def _wait(until: asyncio.Event) -> None:
-    await until.wait()

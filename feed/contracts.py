@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+from feed import errors
 from feed.chain import MAX_DAYS_TO_EXPIRY, Chain, parse_chain
 from feed.intake import Intake
 from feed.schwab import Client
@@ -29,27 +30,36 @@ class Contracts:
         return list(dict.fromkeys([*self._symbols, *near]))
 
     def roll(self, now_us: int, intake: Intake) -> None:
-        """Forget the chains of another ET day: their contracts have expired."""
+        """Another ET day has other chains, and contracts that have expired."""
         today = calendar.trading_day(now_us)
         if today == self._day:
             return
         if self._day is not None:
-            intake.keep_options(set(self._symbols))
+            intake.forget_expired(today, self._symbols)
         self._day, self._chains = today, {}
 
-    async def follow(self, client: Client, intake: Intake, now_us: int) -> None:
-        """Ask for the chains that are missing this ET day, and choose what the money has come near to.
+    async def follow(self, client: Client, intake: Intake, now_us: int, may_ask: bool = True) -> list[str]:
+        """Choose what the money has come near to; where `may_ask`, ask for the chains that are missing this ET day.
 
-        Raises a ConnectionEndedError or ValueError when a chain cannot be had; ask again later.
+        Returns why chains cannot be had, which costs only their own tickers' options; ask again later.
         """
         self.roll(now_us, intake)
+        failures = []
         for ticker in self._tickers:
             chain = self._chains.get(ticker)
-            # A chain brings a price of its own; the last tick may be from yesterday.
-            price = None if chain is None else intake.equity(ticker).price
-            if chain is None:
+            if chain is not None:
+                chain.follow(intake.equity(ticker).price, self._strikes)
+                continue
+            if not may_ask:
+                continue
+            try:
                 chain = self._chains[ticker] = await self._fetch(client, ticker, calendar.trading_day(now_us))
-            chain.follow(price, self._strikes)
+            except (errors.ConnectionEndedError, ValueError) as error:
+                failures.append(f"{ticker}: {error}")
+                continue
+            # A chain brings a price of its own; the last tick may be from yesterday.
+            chain.follow(None, self._strikes)
+        return failures
 
     async def _fetch(self, client: Client, ticker: str, today: date) -> Chain:
         answer = await client.option_chain(ticker, today, today + timedelta(days=MAX_DAYS_TO_EXPIRY))

@@ -91,9 +91,11 @@ class Equity:
     def apply(self, item: EquityItem, received_us: int) -> Event | None:
         """The event that `item` amounts to: a tick if it tells of a new trade, else a quote if bid or ask changed."""
         self._merge(item)
-        if self._is_new_trade():
-            return self._tick(received_us)
+        event = self._tick(received_us) if self._is_new_trade() else None
+        # Also after a tick: a first snapshot may tell of an old trade and of a counter that was zeroed since.
         self._observe_volume(item, received_us)
+        if event is not None:
+            return event
         if self._quote != self._last_quote:
             return self._quote_event(item, received_us)
         return None

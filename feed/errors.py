@@ -44,7 +44,7 @@ class SilentStreamError(ConnectionEndedError):
 
 
 class StaleTickerError(ConnectionEndedError):
-    """A liquid ticker stayed without ticks although it was subscribed anew."""
+    """A liquid ticker stayed without ticks and quotes although it was subscribed anew."""
 
     reason = "stale_ticker"
 

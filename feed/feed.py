@@ -24,6 +24,7 @@ from feed.options import Options
 from feed.policy import Attempts, Step
 from feed.schwab import Client, Source, Tap
 from feed.status import Status
+from feed.waiting import until_first_end, wait_for
 
 
 class Feed:
@@ -114,13 +115,18 @@ class Feed:
     async def _await_session(self, stop: asyncio.Event) -> bool:
         """Wait until there is a session to stream. False when asked to stop."""
         told_us: int | None = None
+        waited_us: int | None = None
         while not stop.is_set():
             now_us = self._clock.now_us()
-            await self._market_hours.ask(now_us)
+            await until_first_end(self._market_hours.ask(now_us), stop.wait())
             self._tokens.look()
+            if waited_us is not None and self._hours.within_sessions(waited_us, now_us):
+                # The machine slept over the opening, or its clock was behind.
+                self._holes.open("opening_missed", waited_us)
             if self._hours.session_to_stream(now_us) is not None:
                 self.status.next_open_us = None
                 return True
+            waited_us = now_us
             self._holes.close()
             self.status.state = "waiting_for_session"
             self.status.next_open_us = self._hours.next_session(now_us).open_us
@@ -130,7 +136,7 @@ class Feed:
                 logger.bind(event="feed.closed", next_open_us=told_us).info(
                     "market closed; it opens next at {:%Y-%m-%d %H:%M} UTC", opens
                 )
-            await _wait_for(stop, self._watch.poll_seconds)
+            await wait_for(stop, self._watch.poll_seconds)
         return False
 
     async def _stream_once(self, stop: asyncio.Event, refresh_token: bool) -> None:
@@ -140,7 +146,7 @@ class Feed:
         client = self._source.client()
         try:
             if refresh_token:
-                await client.refresh_token()
+                await until_first_end(client.refresh_token(), stop.wait())
             await self._stream_from(client, stop)
         finally:
             await client.close()
@@ -169,20 +175,18 @@ class Feed:
             if self.status.connected and loop.time() - began >= self._watch.stable_after_seconds:
                 self._attempts.good()
             self._tokens.look()
-            await _wait_for(stop, self._watch.poll_seconds)
+            await wait_for(stop, self._watch.poll_seconds)
         until.set()
 
-    async def _healthy(self) -> None:
-        """Everything is subscribed: close the hole, then say so, in this order on record."""
+    async def _healthy(self, subscribed: list[str]) -> None:
+        """All that Schwab accepts is subscribed: close the hole, then say so, in this order on record."""
         self._attempts.accepted()
         self._holes.close()
         self._holes.none_before_now()
-        tickers = [ticker for ticker in self._options.tickers if ticker not in self.status.refused_tickers]
-        connected = FeedConnected(tickers=tickers + self._contracts.chosen())
-        self._appender.add([Event("", self._clock.now_us(), connected)])
+        self._appender.add([Event("", self._clock.now_us(), FeedConnected(tickers=subscribed))])
         self.status.state, self.status.connected = "streaming", True
         self.status.alarm = self.status.last_error = None
-        logger.bind(event="feed.connected", tickers=len(tickers)).info("streaming {} tickers", len(tickers))
+        logger.bind(event="feed.connected", tickers=len(subscribed)).info("streaming {} symbols", len(subscribed))
 
     def _after(self, error: errors.ConnectionEndedError) -> Step:
         step = self._attempts.after(error)
@@ -198,18 +202,11 @@ class Feed:
     async def _wait(self, step: Step, stamp: object, stop: asyncio.Event) -> None:
         """Wait as `step` says. Where a login is needed: until there is another token file, with a try now and then."""
         if step.state != "login_needed":
-            await _wait_for(stop, step.wait_seconds)
+            await wait_for(stop, step.wait_seconds)
             return
         deadline = asyncio.get_running_loop().time() + self._watch.login_retry_seconds
         while (
             not stop.is_set() and self._source.token_stamp() == stamp and asyncio.get_running_loop().time() < deadline
         ):
             self._tokens.look()
-            await _wait_for(stop, step.wait_seconds)
-
-
-async def _wait_for(stop: asyncio.Event, seconds: float) -> None:
-    """Wait, but not beyond `stop`. Never negative, whatever the clock did."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(max(0.0, seconds)):
-            await stop.wait()
+            await wait_for(stop, step.wait_seconds)

@@ -7,6 +7,7 @@ from market import calendar
 from market.calendar import Session, SessionKind
 
 CONNECT_AHEAD_US = 120_000_000
+STAY_BEHIND_US = 10_000_000
 _DAYS_AHEAD = 30
 
 
@@ -42,8 +43,12 @@ class Hours:
         return session if session is not None and session.open_us <= now_us < session.close_us else None
 
     def session_to_stream(self, now_us: int) -> Session | None:
-        """The session to be connected for: the present one, or one that opens within two minutes."""
-        return self.session_at(now_us) or self.session_at(now_us + CONNECT_AHEAD_US)
+        """The session to be connected for: the present one, one that opens within two minutes, or has just closed.
+
+        The last trades of a session arrive after it.
+        """
+        found = (self.session_at(at_us) for at_us in (now_us, now_us + CONNECT_AHEAD_US, now_us - STAY_BEHIND_US))
+        return next(filter(None, found), None)
 
     def next_session(self, now_us: int) -> Session:
         """The first session that opens after `now_us`."""
@@ -75,7 +80,7 @@ class Hours:
 def parse_market_hours(day: date, answer: dict[str, Any], kind: SessionKind) -> Session | None:
     """The session in Schwab's answer to GET /markets, None when it says that the market is closed.
 
-    Raises ValueError for an answer that is not about `day`.
+    Raises ValueError for an answer that is not about `day`, or makes no sense.
     """
     products = answer.get("equity")
     if not isinstance(products, dict) or not products:
@@ -85,18 +90,18 @@ def parse_market_hours(day: date, answer: dict[str, Any], kind: SessionKind) -> 
         raise ValueError(f"the answer is not about {day}")
     if not product.get("isOpen"):
         return None
-    periods = _periods(
-        product, ("preMarket", "regularMarket", "postMarket") if kind == "extended" else ("regularMarket",)
-    )
-    if not periods:
-        raise ValueError("the answer has no session hours")
-    return Session(day, min(begin for begin, _ in periods), max(end for _, end in periods))
+    names = ("preMarket", "regularMarket", "postMarket") if kind == "extended" else ("regularMarket",)
+    try:
+        periods = _periods(product["sessionHours"], names)
+        session = Session(day, min(begin for begin, _ in periods), max(end for _, end in periods))
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise ValueError("the answer has no session hours that can be read") from error
+    if any(begin >= end for begin, end in periods) or calendar.trading_day(session.open_us) != day:
+        raise ValueError(f"the session hours are not within {day}")
+    return session
 
 
-def _periods(product: dict[str, Any], names: tuple[str, ...]) -> list[tuple[int, int]]:
-    hours = product.get("sessionHours")
-    if not isinstance(hours, dict):
-        return []
+def _periods(hours: dict[str, Any], names: tuple[str, ...]) -> list[tuple[int, int]]:
     periods = [period for name in names for period in hours.get(name) or []]
     return [(_parse_us(period["start"]), _parse_us(period["end"])) for period in periods]
 

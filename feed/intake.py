@@ -1,5 +1,7 @@
 """From a labelled frame to events: one merger per ticker and per option contract. No input or output happens here."""
 
+from collections.abc import Collection
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -62,7 +64,7 @@ class Intake:
         events: list[Event] = []
         for raw in message["content"]:
             try:
-                item = msgspec.convert(raw, OptionItem, strict=False)
+                item = _option_item(raw)
                 event = self.option(item.key).apply(item, received_us)
             except (msgspec.ValidationError, ValueError) as error:
                 self._refuse(error)
@@ -76,9 +78,13 @@ class Intake:
         """Take over a contract's last event of the log."""
         self.option(last.symbol).recover(ts_us, last)
 
-    def keep_options(self, symbols: set[str]) -> None:
-        """Forget all other contracts: they have expired, and a process lives for months."""
-        self.options = {symbol: option for symbol, option in self.options.items() if symbol in symbols}
+    def forget_expired(self, today: date, but: Collection[str]) -> None:
+        """Forget contracts that expired before `today`, as a process lives for months.
+
+        No other: a stream that goes on sends only what changes of them.
+        """
+        lasting = self.options.items()
+        self.options = {symbol: one for symbol, one in lasting if one.expiration >= today or symbol in but}
 
     def _refuse(self, error: Exception) -> None:
         self.counters.garbage += 1
@@ -86,3 +92,15 @@ class Intake:
             logger.bind(event="feed.garbage", count=self.counters.garbage).warning(
                 "an item of the stream could not be read ({}), {} so far", error, self.counters.garbage
             )
+
+
+def _option_item(raw: Any) -> OptionItem:
+    """Raises ValidationError. What Schwab cannot compute, such as a volatility, may be "NaN": that field is None."""
+    try:
+        return msgspec.convert(raw, OptionItem, strict=False)
+    except msgspec.ValidationError:
+        if not isinstance(raw, dict) or "NaN" not in raw.values():
+            raise
+        return msgspec.convert(
+            {name: None if value == "NaN" else value for name, value in raw.items()}, OptionItem, strict=False
+        )

@@ -1,6 +1,7 @@
 """Asking Schwab for the market hours of the day, once a day: its answer overrides the calendar."""
 
 import asyncio
+from datetime import date
 
 from loguru import logger
 
@@ -14,12 +15,13 @@ TIMEOUT_SECONDS = 10.0
 
 
 class MarketHours:
-    """Keeps `hours` overridden with what Schwab says. Without an answer the calendar holds."""
+    """Keeps `hours` overridden with what Schwab says. Without a sensible answer the calendar holds."""
 
     def __init__(self, hours: Hours, source: Source) -> None:
         self._hours = hours
         self._source = source
         self._not_before = -RETRY_SECONDS
+        self._warned_of: date | None = None
 
     async def ask(self, now_us: int) -> None:
         """Ask for the ET day of `now_us` unless it is known, or was asked for in vain within half an hour."""
@@ -36,7 +38,13 @@ class MarketHours:
                 self._not_before = now
             finally:
                 await client.close()
-        except (errors.ConnectionEndedError, TimeoutError, ValueError) as error:
-            logger.bind(event="feed.market_hours", day=str(day)).info(
-                "Schwab's market hours could not be had ({}); the calendar holds", error
-            )
+        except (errors.ConnectionEndedError, TimeoutError) as error:
+            self._tell("INFO", day, error)
+        except ValueError as error:
+            self._tell("INFO" if self._warned_of == day else "WARNING", day, error)
+            self._warned_of = day
+
+    def _tell(self, level: str, day: date, error: Exception) -> None:
+        logger.bind(event="feed.market_hours", day=str(day)).log(
+            level, "Schwab's market hours could not be had ({}); the calendar holds", error
+        )

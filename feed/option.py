@@ -59,6 +59,7 @@ class Option:
     def __init__(self, symbol: str) -> None:
         contract = parse_symbol(symbol)
         self.underlying = contract.underlying
+        self.expiration = contract.expiration
         self._known = OptionQuote(
             symbol=symbol,
             option_type="CALL" if contract.option_type == "CALL" else "PUT",
@@ -77,7 +78,7 @@ class Option:
 
     def apply(self, item: OptionItem, received_us: int) -> Event | None:
         """The event that `item` amounts to, or None when nothing that is recorded changed."""
-        self._merge(item)
+        self._merge(item, received_us)
         if self._known == self._recorded:
             return None
         believable = keys.is_believable(self._quote_us, received_us)
@@ -91,7 +92,7 @@ class Option:
         )
         return Event(self.underlying, ts_us, payload)
 
-    def _merge(self, item: OptionItem) -> None:
+    def _merge(self, item: OptionItem, received_us: int) -> None:
         known = self._known
         self._known = structs.replace(
             known,
@@ -111,4 +112,6 @@ class Option:
         # The root of an index option is not its underlying (SPXW, $SPX).
         self.underlying = merged(item.UNDERLYING, None) or self.underlying
         times_ms = (merged(item.QUOTE_TIME_MILLIS, None), merged(item.TRADE_TIME_MILLIS, None))
-        self._quote_us = max(self._quote_us, *(1000 * (time_ms or 0) for time_ms in times_ms))
+        quote_us = max(1000 * (time_ms or 0) for time_ms in times_ms)
+        if quote_us > self._quote_us or (quote_us and not keys.is_believable(self._quote_us, received_us)):
+            self._quote_us = quote_us

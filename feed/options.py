@@ -16,7 +16,7 @@ class Watch:
     dead_after_seconds: float = 30.0
     """Without any frame, heartbeats included."""
     stale_after_seconds: float = 60.0
-    """Without a tick of a ticker that had one every few seconds."""
+    """Without a tick or quote of a ticker that had a tick every few seconds."""
     stable_after_seconds: float = 30.0
     """After which a connection counts as good and the backoff starts anew."""
     first_retry_seconds: float = 0.5

@@ -63,7 +63,7 @@ class Attempts:
         return Step("login_needed", self._watch.poll_seconds, alarm=f"{error}; run `ticktape login`")
 
     def _after_takeover(self) -> Step:
-        wait_seconds = min(LONGEST_TAKEN_RETRY_SECONDS, self._watch.taken_retry_seconds * 2**self._taken)
+        wait_seconds = min(LONGEST_TAKEN_RETRY_SECONDS, self._watch.taken_retry_seconds * 2.0 ** min(self._taken, 30))
         self._taken += 1
         alarm = "another program took the stream (Schwab allows one per user): stop one of the two"
         return Step("stream_taken", wait_seconds, alarm=alarm)

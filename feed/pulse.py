@@ -6,20 +6,23 @@ _MEMORY = 16
 
 
 class Pulse:
-    """One ticker's ticks: how many, the last one, and the mean interval of about the last sixteen."""
+    """One ticker's ticks: how many, the last one, and the mean interval of about the last sixteen.
 
-    __slots__ = ("beats", "last", "mean_interval")
+    `alive` is the last sign of life, quotes included.
+    """
+
+    __slots__ = ("alive", "beats", "last", "mean_interval")
 
     def __init__(self, now: float) -> None:
         self.beats = 1
-        self.last = now
+        self.last = self.alive = now
         self.mean_interval = 0.0
 
     def beat(self, now: float) -> None:
         """A tick arrived."""
         self.mean_interval += (now - self.last - self.mean_interval) / min(self.beats, _MEMORY)
         self.beats += 1
-        self.last = now
+        self.last = self.alive = now
 
 
 class Pulses:
@@ -36,12 +39,18 @@ class Pulses:
         else:
             pulse.beat(now)
 
+    def quote(self, ticker: str, now: float) -> None:
+        """A quote of `ticker` arrived: its stream lives, though nobody trades. It is no measure of liquidity."""
+        pulse = self._pulses.get(ticker)
+        if pulse is not None:
+            pulse.alive = now
+
     def stale(self, now: float, after_seconds: float) -> list[str]:
-        """Tickers without a tick for `after_seconds` that used to have at least ten in such a time."""
+        """Tickers without a tick or quote for `after_seconds` that used to have at least ten ticks in such a time."""
         return [
             ticker
             for ticker, pulse in self._pulses.items()
             if pulse.beats >= MIN_BEATS
             and pulse.mean_interval <= after_seconds * LIQUID_SHARE
-            and now - pulse.last >= after_seconds
+            and now - pulse.alive >= after_seconds
         ]

@@ -80,7 +80,13 @@ class NoLog:
     async def wait_beyond(self, seq: int) -> int:
         return await asyncio.Future()  # nothing is ever appended
 
+    async def pruned_through_us(self) -> int:
+        return 0
+
     async def latest(self, kind: str, ticker: str) -> StoredEvent | None:
+        return None
+
+    async def last_of_kind(self, kind: str) -> StoredEvent | None:
         return None
 
     async def read_range(

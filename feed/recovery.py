@@ -1,6 +1,7 @@
 """What the feed must know of its past, from the log: the last tick and quote of each ticker, where a hole began."""
 
 from datetime import time
+from typing import NamedTuple
 
 from eventlog import events
 from eventlog.api import TimedLog
@@ -40,16 +41,24 @@ async def recover_options(log: TimedLog, intake: Intake, underlying: str, now_us
         after = page[-1]
 
 
-async def last_recorded(log: TimedLog) -> tuple[int, str] | None:
-    """When the recording before this one ended, and how. None when the stream was never recorded.
+class Ended(NamedTuple):
+    """When a recording ended, and how."""
 
-    After a kill the log itself puts the hole up to the new start on record: what remains begins at its last event.
+    at_us: int
+    reason: str
+
+
+async def last_recorded(log: TimedLog) -> Ended | None:
+    """How the recording before this one ended. None when the stream was never recorded.
+
+    By the order of the log, not by time: one run whose clock was ahead must not count for ever. After a kill the log
+    itself puts the hole up to the new start on record: what remains begins at its last event.
     """
-    connected = await log.latest("feed_connected", "")
+    connected = await log.last_of_kind("feed_connected")
     if connected is None:
         return None
-    stopped = await log.latest("service_stopped", "")
+    stopped = await log.last_of_kind("service_stopped")
     if stopped is not None and stopped.seq > connected.seq:
-        return stopped.ts_us, "not_running"
+        return Ended(stopped.ts_us, "not_running")
     last = (await log.read(log.head - 1, 1)).events[-1]
-    return last.recorded_us, "restart"
+    return Ended(last.recorded_us, "restart")

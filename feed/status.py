@@ -21,8 +21,9 @@ State = Literal[
 class Status:
     """Live figures, changed in place by the feed.
 
-    `refused_tickers` were over Schwab's symbol limit, `silent_tickers` have sent nothing since the subscription (is the
-    symbol right?), `suspicious_tickers` stopped ticking. `token_state` is ok, warn, alarm or expired.
+    `refused_tickers` are tickers and option contracts that Schwab does not stream to us, `silent_tickers` have sent
+    nothing since the subscription (is the symbol right?), `suspicious_tickers` stopped ticking. `token_state` is ok,
+    warn, alarm or expired.
     """
 
     state: State = "starting"

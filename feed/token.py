@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from eventlog import durable
 from eventlog.errors import UsageError
 
 DAY_SECONDS = 86_400
@@ -55,7 +56,7 @@ def write(path: Path, content: dict[str, Any]) -> None:
         with contextlib.suppress(FileNotFoundError):
             Path(name).unlink()
         raise
-    _sync_directory(path.parent)
+    durable.sync(path.parent)
 
 
 def stamp(path: Path) -> tuple[int, int, int] | None:
@@ -74,11 +75,3 @@ def state(age_seconds: float) -> TokenState:
     if age_seconds >= ALARM_AGE_SECONDS:
         return "alarm"
     return "warn" if age_seconds >= WARN_AGE_SECONDS else "ok"
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

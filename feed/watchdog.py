@@ -49,6 +49,10 @@ class Watchdog:
         """A tick arrived."""
         self._pulses.beat(ticker, now)
 
+    def quote(self, ticker: str, now: float) -> None:
+        """A quote arrived."""
+        self._pulses.quote(ticker, now)
+
     def look(self, now: float, is_reading: bool) -> bool:
         """Look once; True asks for a new subscription of the equities."""
         self._look_for_silence(now, is_reading)
@@ -86,11 +90,11 @@ class Watchdog:
         names, seconds = ", ".join(stale), self._watch.stale_after_seconds
         if self._resubscribed_at is not None:
             if now - self._resubscribed_at >= seconds:
-                raise errors.StaleTickerError(f"no tick of {names} although subscribed anew")
+                raise errors.StaleTickerError(f"neither tick nor quote of {names} although subscribed anew")
             return False
         self._resubscribed_at = now
         logger.bind(event="feed.stale", tickers=stale).warning(
-            "no tick of {} for {:g} s in the session: subscribing anew", names, seconds
+            "neither tick nor quote of {} for {:g} s in the session: subscribing anew", names, seconds
         )
         return True
 

@@ -41,14 +41,26 @@ class _FastDecoder(StreamJsonDecoder):  # type: ignore[misc]
     def __init__(self, tap: Tap | None) -> None:
         self._decoder = msgspec.json.Decoder(dict[str, Any])
         self._tap = tap
+        self.sent_us: int | None = None
 
     def decode_json_string(self, raw: str) -> dict[str, Any]:
         if self._tap is not None:
             self._tap(raw)
         try:
-            return self._decoder.decode(raw)
+            message = self._decoder.decode(raw)
         except (msgspec.MsgspecError, UnicodeError) as error:
             raise json.JSONDecodeError(str(error), "", 0) from None
+        self.sent_us = _sent_us(message) or self.sent_us
+        return message
+
+
+def _sent_us(message: dict[str, Any]) -> int | None:
+    """Schwab's time of a frame, which is in its first element or its heartbeat; None for a frame without."""
+    try:
+        [first, *_] = next(iter(message.values()))
+        return int(first.get("timestamp") or first["heartbeat"]) * 1000
+    except (StopIteration, KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 class _UnlabelledHandler:
@@ -86,11 +98,17 @@ class Stream:
         self, client: Any, on_equities: Handler, on_options: Handler, on_notice: Handler, tap: Tap | None
     ) -> None:
         self._stream = streaming.StreamClient(client, enforce_enums=False)
-        self._stream.set_json_decoder(_FastDecoder(tap))
+        self._decoder = _FastDecoder(tap)
+        self._stream.set_json_decoder(self._decoder)
         # Handlers come first: schwab-py drops messages that have none.
         self._stream._handlers["LEVELONE_EQUITIES"].append(_LabellingHandler(on_equities, _EQUITY))
         self._stream._handlers["LEVELONE_OPTIONS"].append(_LabellingHandler(on_options, _OPTION))
         self._stream._handlers["ADMIN"].append(_UnlabelledHandler(on_notice))
+
+    @property
+    def sent_us(self) -> int | None:
+        """When Schwab sent what was read last, on its clock; None before the first frame that says so."""
+        return self._decoder.sent_us
 
     async def login(self) -> None:
         """Open the socket and log in. Raises a ConnectionEndedError."""

@@ -53,14 +53,14 @@ async def _play(seed: int) -> MemoryLog:
         chaos = Chaos(seed, exchange)
         for _ in range(3):
             async with feeding(exchange, log=log, watch={"login_retry_seconds": 0.05}) as bench:
-                await bench.until(lambda bench=bench: bench.feed.status.connected)
+                await bench.connected()
                 for _ in range(25):
                     await chaos.step(bench)
                     for _ in range(chaos.dice.randrange(20)):
                         await bench.until(lambda: True)
                 await bench.finish()
         async with feeding(exchange, log=log, watch={"login_retry_seconds": 0.05}) as bench:
-            await bench.until(lambda: bench.feed.status.connected)
+            await bench.connected()
             await exchange.publish(EQUITIES, [("QQQ", trade(LAST_NUMBER, price=77.0))])
             await bench.until(lambda: bench.feed._intake.equity("QQQ").price == 77.0)
             await bench.finish()

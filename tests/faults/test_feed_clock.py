@@ -6,9 +6,11 @@ import pytest
 
 from eventlog import events
 from eventlog.clock import ManualClock
-from eventlog.events import EquityTick
+from eventlog.events import EquityTick, Event, FeedConnected, FeedGap, ServiceStarted, ServiceStopped
+from eventlog.memory import MemoryLog
 from feed.exchange.protocol import EQUITIES, EquityField
 from tests.feed.harness import TRADE_MS, StillMarket, exchanging, feeding
+from tests.feed.test_sessions import lose_connection, us
 
 HOUR_US = 3_600_000_000
 TO_2030_US = 5 * 365 * 24 * HOUR_US
@@ -64,3 +66,50 @@ async def test_the_wait_over_a_change_of_daylight_saving_time(now: str, opens: s
         assert exchange.streamers == []
         clock.advance_us(1_000_000)
         await bench.until(lambda: bench.feed.status.connected)
+
+
+async def test_a_clock_put_right_moves_no_later_hole() -> None:
+    clock = ManualClock(us("16:00:00"))
+    async with exchanging(StillMarket("QQQ")) as exchange, feeding(exchange, session="regular", clock=clock) as bench:
+        await bench.stored("equity_tick")
+        clock.advance_us(us("15:10:00") - clock.now_us())
+        await bench.until(lambda: bench.feed.status.last_frame_us == us("15:10:00"))
+        await lose_connection(bench)
+        clock.advance_us(60_000_000)
+        exchange.rest.failing_with = None
+        [gap] = await bench.payloads("feed_gap")
+        assert (gap.from_us, gap.to_us) == (us("15:10:00"), us("15:11:00"))
+
+
+async def test_a_hole_in_which_the_clock_is_put_right_is_as_long_as_it_lasted() -> None:
+    clock = ManualClock(us("16:00:00"))
+    async with exchanging(StillMarket("QQQ")) as exchange, feeding(exchange, session="regular", clock=clock) as bench:
+        await bench.stored("equity_tick")
+        await lose_connection(bench)
+        clock.advance_us(us("15:10:00") - clock.now_us())
+        exchange.rest.failing_with = None
+        [gap] = await bench.payloads("feed_gap")
+        assert us("15:09:30") < gap.from_us < gap.to_us == us("15:10:00")
+
+
+async def test_a_run_with_a_clock_in_the_future_does_not_count_for_ever() -> None:
+    clock = ManualClock(us("15:00:00") + TO_2030_US)
+    log = MemoryLog(clock)
+    for payload in (ServiceStarted("1", 1), FeedConnected(["QQQ"]), ServiceStopped("signal")):
+        await log.append([Event("", clock.now_us(), payload)])
+    clock.advance_us(-TO_2030_US)
+    for _ in range(2):
+        await log.append([Event("", clock.now_us(), ServiceStarted("1", 1))])
+        async with (
+            exchanging(StillMarket("QQQ")) as exchange,
+            feeding(exchange, session="regular", clock=clock, log=log) as bench,
+        ):
+            await bench.connected()
+            await bench.finish()
+        await log.append([Event("", clock.now_us(), ServiceStopped("signal"))])
+        clock.advance_us(60_000_000)
+    decoded = [events.decode(event) for event in (await log.read(0, 1000, ["feed_gap"])).events]
+    found = [gap for gap in decoded if isinstance(gap, FeedGap)]
+    assert max(gap.to_us for gap in found) <= us("15:01:00")
+    assert (found[-1].from_us, found[-1].to_us) == (us("15:00:00"), us("15:01:00"))
+    assert sum(gap.to_us - gap.from_us for gap in found) < 90_000_000

@@ -7,7 +7,7 @@ import pytest
 
 from feed.exchange.protocol import EQUITIES, Fields
 from feed.exchange.protocol import data as data_frame
-from tests.feed.harness import StillMarket, exchanging, feeding, trade
+from tests.feed.harness import Bench, StillMarket, exchanging, feeding, trade
 
 
 def _stream(seed: int) -> list[Fields]:
@@ -18,6 +18,11 @@ def _stream(seed: int) -> list[Fields]:
         at = dice.randrange(len(numbers) - 1)
         numbers[at], numbers[at + 1] = numbers[at + 1], numbers[at]
     return [trade(number // 3, price=100 + number / 100, total_volume=1000 + number * 10) for number in numbers]
+
+
+async def _until_total(bench: Bench, total: int) -> None:
+    last = bench.feed._intake.equity("QQQ")
+    await bench.until(lambda: last.mark is not None and last.mark.total == total)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -32,8 +37,7 @@ async def test_duplicates_and_swaps(seed: int) -> None:
                 frame = data_frame(EQUITIES, [{"key": "QQQ", **fields}])
                 await exchange.send(json.dumps(frame))
             await bench.trade(100, total_volume=2000)
-            last = bench.feed._intake.equity("QQQ")
-            await bench.until(lambda last=last: last.mark is not None and last.mark.total == 2000)
+            await _until_total(bench, 2000)
             await bench.finish()
             runs.append([(tick.ts_us, tick.payload) for tick in await bench.stored("equity_tick")])
             volumes = [tick.volume for tick in await bench.payloads("equity_tick")]

@@ -113,6 +113,10 @@ class Bench:
                 assert not self.running.done(), self.running.result()
                 await asyncio.sleep(0)
 
+    async def connected(self) -> None:
+        """Let the loop run until the stream is up."""
+        await self.until(lambda: self.feed.status.connected)
+
     async def finish(self) -> None:
         """Stop the feed in order."""
         self.stop.set()

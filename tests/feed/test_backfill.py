@@ -4,23 +4,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from loguru import logger
 
 from eventlog.clock import ManualClock
-from eventlog.events import BarBackfill, Event
+from eventlog.errors import CorruptEventError
+from eventlog.events import BarBackfill, Event, StoredEvent
+from eventlog.memory import MemoryLog
 from feed import backfill
 from tests.feed.harness import Bench, StillMarket, exchanging, feeding
 
-CANDLE = {"datetime": 1_763_650_020_000, "open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5, "volume": 100}
-BEGIN_US = CANDLE["datetime"] * 1000
+BEGIN_MS = 1_763_650_020_000
+CANDLE = {"datetime": BEGIN_MS, "open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5, "volume": 100}
+BEGIN_US = BEGIN_MS * 1000
 NOW_US = round(datetime(2025, 11, 20, 15, 10, 20, tzinfo=UTC).timestamp() * 1_000_000)
 HISTORY = "/marketdata/v1/pricehistory"
 
 
 def test_bars_of_the_hole_in_order() -> None:
-    later = {**CANDLE, "datetime": CANDLE["datetime"] + 60_000}
-    outside = {**CANDLE, "datetime": CANDLE["datetime"] + 120_000}
+    later = {**CANDLE, "datetime": BEGIN_MS + 60_000}
+    outside = {**CANDLE, "datetime": BEGIN_MS + 120_000}
     bars = backfill.parse_bars({"candles": [outside, later, CANDLE]}, "QQQ", BEGIN_US, BEGIN_US + 120_000_000)
-    assert bars[0] == Event("QQQ", int(BEGIN_US), BarBackfill(open=1.0, high=2.0, low=0.5, close=1.5, volume=100))
+    assert bars[0] == Event("QQQ", BEGIN_US, BarBackfill(open=1.0, high=2.0, low=0.5, close=1.5, volume=100))
     assert [bar.ts_us - BEGIN_US for bar in bars] == [0, 60_000_000]
 
 
@@ -69,3 +73,34 @@ async def test_bars_that_cannot_be_had_are_given_up_and_cost_nothing_else(monkey
         await bench.trade(1)
         await bench.stored("equity_tick", 2)
         assert bench.feed.status.connected
+
+
+class CorruptLog(MemoryLog):
+    """A log in which nothing of QQQ can be read."""
+
+    async def read_range(self, ticker: str, *args: Any, **options: Any) -> list[StoredEvent]:
+        if ticker == "QQQ":
+            raise CorruptEventError(7, "crc")
+        return await super().read_range(ticker, *args, **options)
+
+
+async def test_an_error_nobody_thought_of_is_told_and_costs_the_bars_of_one_ticker() -> None:
+    told: list[str] = []
+    sink = logger.add(told.append, level="ERROR", format="{extra[event]} {exception}")
+    clock = ManualClock(NOW_US)
+    minute = {**CANDLE, "datetime": (NOW_US - 20_000_000) // 1000}
+    async with (
+        exchanging(StillMarket("QQQ", "SPY")) as exchange,
+        feeding(exchange, "QQQ", "SPY", clock=clock, log=CorruptLog(clock)) as bench,
+    ):
+        exchange.rest.bars = {"QQQ": [minute], "SPY": [minute]}
+        await bench.stored("equity_tick", 2)
+        await _make_hole(bench, clock)
+        clock.advance_us(60_000_000)
+        [bar] = await bench.stored("bar_backfill")
+        await bench.finish()
+    logger.remove(sink)
+    assert bar.ticker == "SPY"
+    assert len(told) == 1
+    assert told[0].startswith("feed.backfill_failed")
+    assert "CorruptEventError" in told[0]

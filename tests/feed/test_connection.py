@@ -38,3 +38,19 @@ async def test_a_new_subscription_that_is_never_answered_ends_the_connection() -
         await bench.until(lambda: "subscribing anew took longer" in str(bench.feed.status.last_error))
         exchange.is_deaf = False
         await bench.stored("feed_connected", 2)
+
+
+async def test_a_stop_does_not_wait_for_a_peer_that_does_not_answer() -> None:
+    clock = ManualClock(IN_SESSION_US)
+    async with (
+        exchanging(StillMarket("QQQ")) as exchange,
+        feeding(exchange, clock=clock, session="regular", watch={"connect_seconds": 1000.0}) as bench,
+    ):
+        await bench.stored("equity_tick")
+        exchange.is_deaf = True
+        await exchange.close_streams(1011)
+        await bench.until(lambda: exchange.streamers and not bench.feed.status.connected)
+        clock.advance_us(1_000_000)
+        await bench.finish()
+        [gap] = await bench.payloads("feed_gap")
+    assert (gap.from_us, gap.to_us, gap.reason) == (IN_SESSION_US, IN_SESSION_US + 1_000_000, "socket_closed_1011")

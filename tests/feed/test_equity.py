@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlog.events import EquityQuote, EquityTick, Event
+from feed.equity import Equity, EquityItem
 from feed.intake import Intake
 from feed.schwab.library import streaming
 
@@ -173,7 +174,8 @@ def test_any_cut_into_deltas_gives_the_same_ticks(trades: list[tuple[int, float,
     """Full snapshots, minimal deltas, unchanged fields sent again, snapshots repeated by reconnects: all the same."""
     states = _states(trades)
     expected = take(Intake(), *states)
-    intake, found, before = Intake(), [], {}
+    intake, found = Intake(), list[Event]()
+    before: dict[str, Any] = {}
     for state in states:
         changed = {name for name in state if state[name] != before.get(name)} | {"key"}
         extra = data.draw(st.sets(st.sampled_from(sorted(state))))
@@ -212,3 +214,22 @@ def test_repeats_and_restarts_collide_nowhere(
     first = next(event.payload for event in found_ticks if isinstance(event.payload, EquityTick))
     highest = max(state["TOTAL_VOLUME"] for state in states)
     assert sum(tick.volume for tick in ticks(runs[0])) == highest - first.total_volume + first.size
+
+
+def test_a_counter_seen_at_zero_is_heeded_also_beside_a_trade_that_was_missed() -> None:
+    """A thin ticker: traded after hours while nothing was recorded, then not before the next day's opening."""
+    morning_us = NOON_MS * 1000
+    evening_us = morning_us - 20 * 3_600_000_000
+    equity = Equity("QQQ")
+    equity.recover((evening_us, EquityTick(price=10.0, size=100, volume=100, total_volume=9000)), None)
+    after_hours = EquityItem(
+        "QQQ", LAST_PRICE=10.0, LAST_SIZE=100, TOTAL_VOLUME=0, TRADE_TIME_MILLIS=evening_us // 1000 + 60_000
+    )
+    first = equity.apply(after_hours, morning_us)
+    assert first is not None
+    assert isinstance(first.payload, EquityTick)
+    assert (first.ts_us, first.payload.volume) == (evening_us + 60_000_000, 0)
+    second = equity.apply(EquityItem("QQQ", TOTAL_VOLUME=5000, TRADE_TIME_MILLIS=NOON_MS + 1), morning_us + 1000)
+    assert second is not None
+    assert isinstance(second.payload, EquityTick)
+    assert second.payload.volume == 5000

@@ -32,16 +32,19 @@ class Client:
             if "response" in frame:
                 answer: dict[str, Any] = frame["response"][0]
                 assert (answer["service"], answer["command"], answer["requestid"]) == (service, command, "7")
-                return answer["content"]  # type: ignore[no-any-return]
+                content: dict[str, Any] = answer["content"]
+                return content
 
     async def frame(self) -> dict[str, Any]:
-        return await self.socket.receive_json(timeout=10)  # type: ignore[no-any-return]
+        frame: dict[str, Any] = await self.socket.receive_json(timeout=10)
+        return frame
 
     async def content(self) -> list[dict[str, Any]]:
         while True:
             frame = await self.frame()
             if "data" in frame:
-                return frame["data"][0]["content"]  # type: ignore[no-any-return]
+                content: list[dict[str, Any]] = frame["data"][0]["content"]
+                return content
 
 
 @contextlib.asynccontextmanager

@@ -5,10 +5,15 @@ from typing import Any
 
 import pytest
 from freezegun import freeze_time
+from loguru import logger
 
-from eventlog.clock import SystemClock
+from eventlog.clock import ManualClock, SystemClock
+from feed import market_hours
 from feed.hours import Hours, parse_market_hours
+from feed.market_hours import MarketHours
+from feed.schwab import SimulatedSource
 from market.calendar import SessionKind
+from tests.feed.harness import StillMarket, exchanging, feeding
 
 
 def us(text: str) -> int:
@@ -25,15 +30,15 @@ def utc(time_us: int) -> str:
         ("2025-11-20 14:27:59", "regular", False, "2025-11-20 14:30"),
         ("2025-11-20 14:28:00", "regular", True, "2025-11-20 14:30"),
         ("2025-11-20 14:30:00", "regular", True, "2025-11-21 14:30"),
-        ("2025-11-20 20:59:59", "regular", True, "2025-11-21 14:30"),
-        ("2025-11-20 21:00:00", "regular", False, "2025-11-21 14:30"),
+        ("2025-11-20 21:00:09", "regular", True, "2025-11-21 14:30"),
+        ("2025-11-20 21:00:10", "regular", False, "2025-11-21 14:30"),
         ("2025-11-20 08:57:59", "extended", False, "2025-11-20 09:00"),
         ("2025-11-20 08:58:00", "extended", True, "2025-11-20 09:00"),
-        ("2025-11-21 00:59:59", "extended", True, "2025-11-21 09:00"),
-        ("2025-11-21 01:00:00", "extended", False, "2025-11-21 09:00"),
+        ("2025-11-21 01:00:09", "extended", True, "2025-11-21 09:00"),
+        ("2025-11-21 01:00:10", "extended", False, "2025-11-21 09:00"),
         ("2025-11-27 15:00:00", "regular", False, "2025-11-28 14:30"),  # Thanksgiving
-        ("2025-11-28 17:59:59", "regular", True, "2025-12-01 14:30"),  # the half day behind it
-        ("2025-11-28 18:00:00", "regular", False, "2025-12-01 14:30"),
+        ("2025-11-28 18:00:09", "regular", True, "2025-12-01 14:30"),  # the half day behind it
+        ("2025-11-28 18:00:10", "regular", False, "2025-12-01 14:30"),
         ("2026-03-06 15:00:00", "regular", True, "2026-03-09 13:30"),  # daylight saving time begins on the 8th
         ("2026-03-09 13:28:00", "regular", True, "2026-03-09 13:30"),
         ("2026-10-30 21:00:00", "regular", False, "2026-11-02 14:30"),  # and ends on November 1
@@ -93,6 +98,57 @@ def test_extended_hours_reach_from_pre_to_post_market() -> None:
 def test_an_answer_that_says_nothing_about_the_day_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         parse_market_hours(date(2025, 11, 20), wrong, "regular")
+
+
+def hours_answer(hours: Any) -> dict[str, Any]:
+    product = {"date": "2025-11-20", "isOpen": True, "sessionHours": hours}
+    return {"equity": {"EQ": product}}
+
+
+OPENS, CLOSES = "2025-11-20T09:30:00-05:00", "2025-11-20T16:00:00-05:00"
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [
+        None,
+        5,
+        {},
+        {"regularMarket": 5},
+        {"regularMarket": [5]},
+        {"regularMarket": {"start": OPENS, "end": CLOSES}},
+        {"regularMarket": [{"end": CLOSES}]},
+        {"regularMarket": [{"start": OPENS, "end": None}]},
+        {"regularMarket": [{"start": CLOSES, "end": OPENS}]},
+        {"regularMarket": [{"start": OPENS, "end": OPENS}]},
+        {"regularMarket": [{"start": "2025-11-20T09:30:00", "end": CLOSES}]},
+        {"regularMarket": [{"start": "2025-11-19T09:30:00-05:00", "end": CLOSES}]},
+    ],
+)
+def test_hours_that_make_no_sense_are_refused(hours: Any) -> None:
+    with pytest.raises(ValueError):
+        parse_market_hours(date(2025, 11, 20), hours_answer(hours), "regular")
+
+
+async def test_without_sensible_hours_the_calendar_holds_and_one_warning_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(market_hours, "RETRY_SECONDS", 0.0)
+    warned: list[str] = []
+    sink = logger.add(warned.append, level="WARNING", format="{extra[event]}")
+    try:
+        async with exchanging(StillMarket("QQQ")) as exchange:
+            exchange.rest.market_hours["2025-11-20"] = hours_answer({"regularMarket": [{"end": CLOSES}]})
+            hours = Hours("regular")
+            asked = MarketHours(hours, SimulatedSource(exchange.url))
+            for _ in range(3):
+                await asked.ask(us("2025-11-20 15:00:00"))
+            assert len(exchange.rest.calls) == 3
+            assert hours.session_at(us("2025-11-20 15:00:00")) is not None
+            clock = ManualClock(us("2025-11-20 15:00:00"))
+            async with feeding(exchange, session="regular", clock=clock) as bench:
+                await bench.stored("equity_tick")
+    finally:
+        logger.remove(sink)
+    assert warned == ["feed.market_hours\n"] * 2, "once for each process and day"
 
 
 def test_a_hole_counts_only_where_the_market_was_open() -> None:

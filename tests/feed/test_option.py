@@ -67,6 +67,33 @@ def test_a_quote_time_in_the_future_is_marked() -> None:
     assert event.payload.quote_us == QUOTE_US
 
 
+def test_one_absurd_quote_time_does_not_stay() -> None:
+    intake = Intake()
+    intake.take_options({"content": CONTENT[:1]}, NOW_US)
+    found = []
+    for number, quote_ms in enumerate((32_000_000_000_000, QUOTE_US // 1000 + 2, QUOTE_US // 1000 + 3)):
+        content = [{"key": GOOGLE.symbol, "BID_PRICE": 1.0 + number, "QUOTE_TIME_MILLIS": quote_ms}]
+        [event] = intake.take_options({"content": content}, NOW_US + number)
+        assert isinstance(event.payload, OptionQuote)
+        found.append((event.payload.time_source, event.payload.quote_us))
+    assert found[0] == ("receive", 32_000_000_000_000_000)
+    assert [source for source, _ in found[1:]] == ["trade", "trade"]
+    assert [quote_us for _, quote_us in found[1:]] == [QUOTE_US + 2000, QUOTE_US + 3000]
+
+
+@pytest.mark.parametrize("name", ["VOLATILITY", "DELTA", "BID_PRICE"])
+def test_a_value_that_is_not_a_number_costs_only_itself(name: str) -> None:
+    intake = Intake()
+    [before] = intake.take_options({"content": CONTENT[:1]}, NOW_US)
+    [event] = intake.take_options({"content": [{"key": GOOGLE.symbol, "ASK_PRICE": 104.0, name: "NaN"}]}, NOW_US)
+    assert isinstance(event.payload, OptionQuote)
+    assert event.payload.ask == 104.0
+    column = {"VOLATILITY": "implied_volatility", "DELTA": "delta", "BID_PRICE": "bid"}[name]
+    assert getattr(event.payload, column) is None
+    assert getattr(before.payload, column) is not None
+    assert intake.counters.garbage == 0
+
+
 def test_after_the_clock_was_set_back_quotes_follow_it() -> None:
     intake = Intake()
     intake.take_options({"content": CONTENT[:1]}, NOW_US)

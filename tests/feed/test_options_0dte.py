@@ -1,5 +1,6 @@
 """0DTE options: the chain once, the strikes near the money, following it without dropping any."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -13,6 +14,7 @@ from feed.exchange import RandomMarket
 from feed.exchange.protocol import OPTIONS, Fields
 from feed.intake import Intake
 from feed.options import Options
+from market import calendar
 from tests.feed.harness import TRADE_MS, StillMarket, exchanging, feeding
 
 TODAY = date(2025, 11, 20)
@@ -149,6 +151,53 @@ async def test_another_day_forgets_the_contracts_of_yesterday() -> None:
     contracts.roll(1_763_650_000_000_000 + 86_400_000_000, intake)
     assert contracts.chosen() == ["GOOG  240517C00070000"]
     assert list(intake.options) == ["GOOG  240517C00070000"]
+
+
+async def test_a_ticker_without_a_chain_costs_no_options_of_the_others() -> None:
+    async with (
+        exchanging(OptionMarket("BRK.A", "QQQ")) as exchange,
+        feeding(
+            exchange,
+            "BRK.A",
+            "QQQ",
+            clock=ManualClock(TRADE_MS * 1000),
+            options_0dte=True,
+            options_strikes=1,
+            watch={"options_retry_seconds": 1000.0},
+        ) as bench,
+    ):
+        await bench.until(lambda: exchange.streamers and exchange.streamers[0].keys_of(OPTIONS))
+        await bench.trade(1, price=104.5)
+        await bench.until(lambda: 104 in strikes(list(exchange.streamers[0].keys_of(OPTIONS))))
+        assert exchange.rest.calls.count("/marketdata/v1/chains") == 2, "the missing one is asked for later"
+
+
+class FridayMarket(StillMarket):
+    """QQQ on a Thursday, with a chain that expires on Friday and one contract that has traded."""
+
+    symbol = "QQQ   251121C00100000"
+
+    def snapshots(self) -> Iterable[tuple[str, str, Fields]]:
+        yield from super().snapshots()
+        yield OPTIONS, self.symbol, {"2": 1.0, "3": 1.1, "8": 10, "9": 500, "28": 0.5, "38": TRADE_MS}
+
+    def chains(self) -> dict[str, Any]:
+        return {"QQQ": answer("2025-11-21", price=100.0)}
+
+
+async def test_a_contract_that_lives_on_over_midnight_keeps_all_columns() -> None:
+    clock = ManualClock(TRADE_MS * 1000)
+    async with (
+        exchanging(FridayMarket("QQQ")) as exchange,
+        feeding(exchange, clock=clock, options_0dte=True) as bench,
+    ):
+        await bench.stored("option_quote")
+        chain_requests = exchange.rest.calls.count("/marketdata/v1/chains")
+        clock.advance_us(calendar.DAY_US)
+        await bench.until(lambda: exchange.rest.calls.count("/marketdata/v1/chains") > chain_requests)
+        await exchange.publish(OPTIONS, [(FridayMarket.symbol, {"2": 1.2, "38": TRADE_MS + 86_400_000})])
+        _, quote = await bench.payloads("option_quote", 2)
+    assert (quote.bid, quote.ask, quote.volume, quote.open_interest, quote.delta) == (1.2, 1.1, 10, 500, 0.5)
 
 
 async def test_contracts_that_were_refused_are_asked_for_again() -> None:

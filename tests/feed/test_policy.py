@@ -64,3 +64,9 @@ def test_a_takeover_waits_long_and_longer() -> None:
     waits = [taken.after(errors.StreamerCodeError(12, "")) for _ in range(6)]
     assert [step.wait_seconds for step in waits] == [300, 600, 1200, 2400, 3600, 3600]
     assert all(step.state == "stream_taken" and step.alarm for step in waits)
+
+
+def test_takeovers_without_end() -> None:
+    taken = attempts()
+    waits = [taken.after(errors.StreamerCodeError(12, "")).wait_seconds for _ in range(1100)]
+    assert waits[-1] == 3600

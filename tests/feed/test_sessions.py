@@ -1,7 +1,10 @@
 """The feed through the day: waiting, connecting ahead, holes with their true bounds, bars for them."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
+
+import pytest
 
 from eventlog.clock import ManualClock
 from eventlog.events import Event, FeedGap, ServiceStarted
@@ -39,12 +42,28 @@ async def test_a_day_without_a_hole() -> None:
         clock.advance_us(us("20:59:59") - us("14:28:00"))
         await bench.trade(1)
         await bench.stored("equity_tick", 2)
+        clock.advance_us(10_999_999)
+        frames = bench.feed.status.counters.frames
+        await bench.until(lambda: bench.feed.status.counters.frames > frames + 2)
+        last = {EquityField.LAST: 101.0, EquityField.TRADE_MS: us("20:59:59") // 1000 + 900, "8": 99_000}
+        await exchange.publish(EQUITIES, [("QQQ", last)])
+        assert (await bench.payloads("equity_tick", 3))[-1].price == 101.0, "it arrived after the close"
         assert bench.feed.status.connected
-        clock.advance_us(1_000_000)
+        clock.advance_us(1)
         await bench.until(lambda: bench.feed.status.state == "waiting_for_session")
         assert exchange.streamers == []
         await bench.finish()
         assert await bench.log.latest("feed_gap", "") is None
+
+
+@pytest.mark.parametrize(("awake", "ends"), [("15:30:00", "15:30:00"), ("22:00:00", "21:00:00")])
+async def test_an_opening_that_was_slept_over_is_on_record(awake: str, ends: str) -> None:
+    clock = ManualClock(us("14:20:00"))
+    async with exchanging(StillMarket("QQQ")) as exchange, feeding(exchange, session="regular", clock=clock) as bench:
+        await bench.until(lambda: bench.feed.status.state == "waiting_for_session")
+        clock.advance_us(us(awake) - us("14:20:00"))
+        [gap] = await bench.payloads("feed_gap")
+        assert (gap.from_us, gap.to_us, gap.reason) == (us("14:30:00"), us(ends), "opening_missed")
 
 
 async def test_ticks_that_arrive_before_the_opening_are_recorded() -> None:
@@ -90,6 +109,20 @@ async def test_a_hole_that_outlasts_the_session_ends_with_it() -> None:
         [gap] = await bench.payloads("feed_gap")
         assert (gap.from_us, gap.to_us) == (us("20:59:00"), us("21:00:00"))
         assert bench.feed.status.state == "waiting_for_session"
+
+
+async def test_a_stream_lost_right_after_the_close_leaves_a_hole_up_to_the_close_only() -> None:
+    clock = ManualClock(us("20:59:58"))
+    async with (
+        exchanging(StillMarket("QQQ"), heartbeat_seconds=1000.0) as exchange,
+        feeding(exchange, session="regular", clock=clock) as bench,
+    ):
+        await bench.stored("equity_tick")
+        clock.advance_us(us("21:00:05") - us("20:59:58"))
+        await lose_connection(bench)
+        clock.advance_us(us("21:00:10") - us("21:00:05"))
+        [gap] = await bench.payloads("feed_gap")
+        assert (gap.from_us, gap.to_us) == (us("20:59:58"), us("21:00:00"))
 
 
 async def test_a_hole_that_is_open_at_the_stop_is_on_record() -> None:
@@ -181,3 +214,23 @@ async def test_the_hole_of_a_kill_is_filled_with_bars_too() -> None:
         async with feeding(exchange, session="regular", clock=clock, log=log) as bench:
             bars = await bench.stored("bar_backfill", 4)
     assert [stored.ts_us for stored in bars] == [us(f"15:0{minute}:00") for minute in range(2, 6)]
+
+
+async def test_a_thin_ticker_that_is_quoted_may_be_without_trades() -> None:
+    clock = ManualClock(us("15:00:00"))
+    async with (
+        exchanging(StillMarket("THIN"), heartbeat_seconds=0.02) as exchange,
+        feeding(exchange, "THIN", session="regular", clock=clock, watch={"stale_after_seconds": 0.3}) as bench,
+    ):
+        await bench.until(lambda: bench.feed.status.connected)
+        for number in range(1, 30):
+            await bench.trade(number, "THIN")
+        await bench.stored("equity_tick", 30)
+        loop = asyncio.get_running_loop()
+        began, number = loop.time(), 0
+        while loop.time() - began < 1.0:
+            number += 1
+            await exchange.publish(EQUITIES, [("THIN", {EquityField.BID: 90 + number / 100})])
+            await bench.stored("equity_quote", number)
+        assert bench.feed.status.suspicious_tickers == []
+        assert bench.feed.status.reconnects == 0

@@ -79,6 +79,24 @@ def test_a_tick_calls_it_off() -> None:
     assert status.suspicious_tickers == []
 
 
+def test_quotes_are_life_but_no_beats() -> None:
+    dog, status = watchdog()
+    last = _tick_then_silence(dog, 30, every=1.0)
+    for second in range(600):
+        dog.frame()
+        dog.quote("QQQ", last + second)
+        assert not dog.look(last + second, is_reading=True)
+    assert status.suspicious_tickers == []
+    assert dog.look(last + 659, is_reading=True), "it fell silent in the end"
+
+
+def test_quotes_alone_make_no_ticker_liquid() -> None:
+    dog, _ = watchdog()
+    for number in range(100):
+        dog.quote("QQQ", float(number))
+    assert not dog.look(600.0, is_reading=True)
+
+
 @pytest.mark.parametrize(
     ("ticks", "every", "now_us"), [(30, 10.0, IN_SESSION_US), (10, 1.0, IN_SESSION_US), (30, 1.0, AT_NIGHT_US)]
 )
