@@ -14,7 +14,7 @@ class OldRows:
 
     def __init__(self, columns: Sequence[str]) -> None:
         columns_of_row = ("seq", "ticker", "ts_us", *registry.INDICATORS)
-        compared = ("ticker", "ts_us", *columns)
+        compared = ("ts_us", *columns)
         names = ", ".join(f'"{name}"' for name in compared)
         self._columns = columns
         self._select = f"SELECT {names}, revision FROM indicators WHERE ticker = ? AND ts_us BETWEEN ? AND ?"
@@ -31,10 +31,14 @@ class OldRows:
         """For each row the revision of the stored row with the same key and values, or None."""
         if not self._any:
             return [None] * len(rows)
-        stored: dict[tuple[Any, ...], int] = {
-            found[:-1]: found[-1] for span in _spans(rows) for found in connection.execute(self._select, span)
+        stored: dict[str, dict[int, tuple[Any, ...]]] = {
+            span[0]: {found[0]: found for found in connection.execute(self._select, span)} for span in _spans(rows)
         }
-        return list(map(stored.get, map(self._content, rows)))
+        content, revisions = self._content, list[int | None]()
+        for row in rows:
+            found = stored[row[1]].get(row[2])
+            revisions.append(found[-1] if found is not None and found[:-1] == content(row) else None)
+        return revisions
 
 
 def _spans(rows: Sequence[IndicatorRow]) -> list[tuple[str, int, int]]:

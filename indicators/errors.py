@@ -23,3 +23,7 @@ class NotProjectedError(UsageError):
 
 class RebuildRunningError(TicktapeError):
     """A rebuild is under way; a second one waits for nobody."""
+
+
+class LogPrunedError(TicktapeError):
+    """Retention took events from under a replay: what it has folded may lack the beginning of a day."""

@@ -103,13 +103,11 @@ class Vwap(Kernel):
         return self.value
 
     def fold(self, ticks: Ticks) -> list[Value]:
-        notionals = accumulate(ticks.notionals, initial=self.notional)
-        volumes = accumulate(ticks.volumes, initial=self.volume)
+        notionals = list(accumulate(ticks.notionals, initial=self.notional))
+        volumes = list(accumulate(ticks.volumes, initial=self.volume))
         sums = zip(notionals, volumes, strict=True)
         values = [total / volume / exact.SCALE if volume else None for total, volume in sums][1:]
-        self.notional += sum(ticks.notionals)
-        self.volume += sum(ticks.volumes)
-        self.value = values[-1]
+        self.notional, self.volume, self.value = notionals[-1], volumes[-1], values[-1]
         return values
 
 

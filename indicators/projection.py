@@ -4,6 +4,7 @@ Rows, bars, kernel states and checkpoint are written in one transaction: a crash
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import time
 from collections.abc import Callable
@@ -12,12 +13,12 @@ from typing import Any, Literal
 import msgspec
 from loguru import logger
 
-from eventlog.api import Log, Page
+from eventlog.api import Page, TimedLog
 from eventlog.database import Database
 from eventlog.errors import CorruptEventError, LogClosedError, TicktapeError
-from indicators import pages, replay, store
+from indicators import leftovers, pages, replay, store
 from indicators.definition import Definition
-from indicators.errors import ProjectionError, RebuildRunningError
+from indicators.errors import LogPrunedError, ProjectionError, RebuildRunningError
 from indicators.fold import Fold, Folded
 from indicators.replay import EVERYTHING, Progress, Replay, Scope, Summary
 from indicators.store import Position
@@ -44,7 +45,7 @@ class ProjectionStatus(msgspec.Struct, frozen=True):
 class Projection:
     """The indicators and bars of `log`, kept in `state` by `definition`. Call `start` first."""
 
-    def __init__(self, log: Log, state: Database, definition: Definition) -> None:
+    def __init__(self, log: TimedLog, state: Database, definition: Definition) -> None:
         self.log = log
         self.state = state
         self.definition = definition
@@ -91,7 +92,6 @@ class Projection:
         async with self.lock:
             if not self._must_load:
                 return
-            await self.state.transaction(replay.discard)
             await self._load()
         if self._outdated:
             logger.bind(event="projection.outdated").warning(
@@ -119,6 +119,7 @@ class Projection:
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the log until `stop` or its end. An event that cannot be folded halts this, not the recording."""
         stopped = asyncio.ensure_future(stop.wait())
+        removing = asyncio.create_task(self._remove_leftovers())
         try:
             while not stop.is_set():
                 await self._follow(stopped)
@@ -130,6 +131,14 @@ class Projection:
             await stopped
         finally:
             stopped.cancel()
+            removing.cancel()
+            await asyncio.gather(removing, return_exceptions=True)
+
+    async def _remove_leftovers(self) -> None:
+        """What a killed rebuild has left; a full disk is told by the folds, and the next start tries again."""
+        with contextlib.suppress(sqlite3.OperationalError):
+            async with self._rebuild_lock:
+                await leftovers.remove(self.state)
 
     async def _follow(self, stopped: asyncio.Future[Literal[True]]) -> None:
         began = time.monotonic()
@@ -180,24 +189,39 @@ class Projection:
         self.on_rows()
 
     async def _replay(self, scope: Scope, progress: Progress) -> Summary:
+        while True:
+            try:
+                summary = await self._replay_once(scope, progress)
+            except LogPrunedError:
+                continue  # Retention runs once a day, so that this ends.
+            await leftovers.remove(self.state)
+            return summary
+
+    async def _replay_once(self, scope: Scope, progress: Progress) -> Summary:
         run = Replay(self.log, self.state, self.definition, scope, replace_all=self._outdated)
         await run.begin()
+        goes_on = await self._replay_pages(run, pages.SIZE, progress)
+        async with self.lock:
+            if goes_on:
+                await self._replay_pages(run, 0, progress)
+            return await self._swap(run)
+
+    async def _replay_pages(self, run: Replay, short_of: int, progress: Progress) -> bool:
+        """Replay until `short_of` events before the target. False at an event that cannot be folded.
+
+        What comes before it then takes the place of outdated rows, and the next fold halts at it; other rows stay, and
+        its error is raised.
+        """
         try:
-            while run.through + pages.SIZE < self._target():
+            while run.through + short_of < self._target():
                 await run.replay_page(self._target())
                 progress(run.through, self._target())
                 await asyncio.sleep(0)
         except (CorruptEventError, ProjectionError):
-            # What comes before it takes the place of outdated rows; then the next fold halts at it.
             if not self._outdated:
                 raise
-            async with self.lock:
-                return await self._swap(run)
-        async with self.lock:
-            while run.through < self._target():
-                await run.replay_page(self._target())
-            progress(run.through, run.through)
-            return await self._swap(run)
+            return False
+        return True
 
     async def _swap(self, run: Replay) -> Summary:
         summary = await run.swap()
@@ -214,6 +238,7 @@ class Projection:
         if stored is None:
             stored = await self.state.transaction(lambda connection: store.create(connection, wanted))
         foreign = stored.definition != wanted or stored.checkpoint > self.log.head
+        foreign = foreign or (stored.checkpoint > 0 and await pages.has_lost_since(self.log, stored.checkpoint))
         # A replay knows where a log that was pruned can be folded from.
         self._outdated = foreign or (stored.checkpoint == 0 and await pages.begins_at_us(self.log) > 0)
         self._fold = Fold(self.definition)

@@ -44,6 +44,13 @@ CREATE TABLE bars{suffix} (
 ) STRICT, WITHOUT ROWID
 """
 
+KEYS = {"indicators": "revision", "bars": "ticker, ts_us"}
+"""The tables that a rebuild makes anew, and the primary key of each."""
+REBUILT = "_rebuilt"
+"""Ends the names of tables that a rebuild is filling."""
+REPLACED = "_replaced"
+"""Ends the names of tables that a rebuild has taken the place of."""
+
 # The two tables exist from the start for whoever reads them early; the projection replaces them by its definition's.
 STEPS: Sequence[str] = (
     _PROJECTION,
@@ -62,12 +69,6 @@ def create_tables(connection: sqlite3.Connection, suffix: str = "") -> None:
     columns = ", ".join(f'"{name}" REAL' for name in registry.INDICATORS)
     connection.execute(_INDICATORS.format(suffix=suffix, columns=columns))
     connection.execute(_BARS.format(suffix=suffix))
-
-
-def drop_tables(connection: sqlite3.Connection, suffix: str = "") -> None:
-    """Drop the tables that `create_tables` made with `suffix`, if they are there."""
-    connection.execute(f"DROP TABLE IF EXISTS indicators{suffix}")
-    connection.execute(f"DROP TABLE IF EXISTS bars{suffix}")
 
 
 def drop_views(connection: sqlite3.Connection) -> None:

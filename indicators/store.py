@@ -1,11 +1,13 @@
 """What the projection keeps in state.db, as functions of a plain connection. The caller brings the transaction."""
 
+import itertools
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from eventlog import bulk
 from indicators import registry, schema
 from indicators.bars import FROM_TICKS
 from indicators.fold import Folded
@@ -41,9 +43,10 @@ def states(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def create(connection: sqlite3.Connection, definition: str) -> Position:
-    """Empty tables for `definition`, at the beginning of the log."""
+    """Empty tables for `definition`, at the beginning of the log. Those that are there were never filled."""
     schema.drop_views(connection)
-    schema.drop_tables(connection)
+    for table in schema.KEYS:
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
     schema.create_tables(connection)
     schema.create_views(connection)
     connection.execute("DELETE FROM projection_tickers")
@@ -64,8 +67,8 @@ def write_states(connection: sqlite3.Connection, states: Mapping[str, str]) -> N
 
 def write_rows(connection: sqlite3.Connection, rows: Iterable[Sequence[Any]], suffix: str = "") -> None:
     """Insert rows of `indicators`: revision, seq, ticker, ts_us, values."""
-    marks = ", ".join("?" * (4 + len(registry.INDICATORS)))
-    connection.executemany(f"INSERT INTO indicators{suffix} VALUES ({marks})", rows)
+    width = 4 + len(registry.INDICATORS)
+    bulk.insert(connection, f"indicators{suffix}", width, list(itertools.chain.from_iterable(rows)))
 
 
 def write_bars(connection: sqlite3.Connection, folded: Folded, suffix: str = "") -> None:

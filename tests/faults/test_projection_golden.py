@@ -28,6 +28,12 @@ async def derived(state: Database) -> dict[str, list[Any]]:
     return {table: rows for table, rows in (await worlds.stored(state)).items() if table != "projection"}
 
 
+async def kept(state: Database, table: str, columns: list[str]) -> list[list[Any]]:
+    order = "seq" if table == "indicators" else "ticker, ts_us"
+    sql = f"SELECT {', '.join(columns)} FROM {table} ORDER BY {order}"
+    return [list(row) for row in await state.run(lambda raw: raw.execute(sql).fetchall())]
+
+
 @pytest.mark.parametrize("name", golden.DEFINITIONS)
 async def test_the_golden_log_gives_the_golden_rows(tmp_path: Path, name: str) -> None:
     log = await opened(tmp_path)
@@ -36,12 +42,7 @@ async def test_the_golden_log_gives_the_golden_rows(tmp_path: Path, name: str) -
         projection = await worlds.projected(log, state, golden.DEFINITIONS[name])
         for _ in range(2):
             for table in ("indicators", "bars"):
-                columns = ", ".join(wanted[table]["columns"])
-                order = "seq" if table == "indicators" else "ticker, ts_us"
-                kept = await state.run(
-                    lambda raw, sql=f"SELECT {columns} FROM {table} ORDER BY {order}": raw.execute(sql).fetchall()
-                )
-                assert [list(row) for row in kept] == wanted[table]["rows"]
+                assert await kept(state, table, wanted[table]["columns"]) == wanted[table]["rows"]
             assert (await projection.rebuild()).changed == 0
     await log.close()
 

@@ -21,6 +21,7 @@ from indicators import store
 from indicators.definition import Definition
 from indicators.errors import ProjectionError
 from indicators.projection import Projection
+from tests.eventlog.ticks import trade_of
 from tests.indicators import worlds
 
 
@@ -51,7 +52,7 @@ async def test_rows_bars_and_checkpoint_are_stored(tmp_path: Path) -> None:
         kept = await worlds.stored(state)
     assert projection.checkpoint == log.head == 159
     assert [row[0] for row in kept["indicators"]] == list(range(1, 160))
-    assert sum(bar[6] for bar in kept["bars"]) == sum(event.payload.volume for event in worlds.tape())
+    assert sum(bar[6] for bar in kept["bars"]) == sum(trade_of(event).volume for event in worlds.tape())
     assert projection.status().state == "following"
 
 

@@ -12,6 +12,7 @@ from indicators import check, kernels, query, registry
 from indicators.definition import Definition
 from indicators.projection import Projection
 from indicators.replay import no_progress
+from tests.eventlog.ticks import trade_of
 from tests.indicators import worlds
 from tests.indicators.test_kernels import columns, updated
 
@@ -49,7 +50,7 @@ async def test_the_documented_indicator_becomes_a_column(tmp_path: Path, added: 
         shown = await state.run(lambda raw: query.rows(raw, "AAPL", 0, 2**62, 1))
         report = await check.check(log, state, no_progress)
         after = await worlds.stored(state)
-    prices = [event.payload.price for event in worlds.tape()]
+    prices = [trade_of(event).price for event in worlds.tape()]
     assert values == [None] * 10 + [price - prices[i] for i, price in enumerate(prices[10:])]
     assert shown[0].values[added] == values[-1]
     assert report.agrees

@@ -3,11 +3,14 @@
 import asyncio
 import datetime
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from eventlog import log as event_log
+from eventlog.clock import ManualClock
 from eventlog.database import Database
 from eventlog.errors import CorruptEventError
 from eventlog.memory import MemoryLog
@@ -156,11 +159,11 @@ async def test_a_failed_swap_leaves_the_old_rows_and_the_next_start_drops_the_ne
             with pytest.raises(RuntimeError):
                 await projection.rebuild()
         assert await worlds.stored(state) == before
-        assert "indicators_rebuilt" in await tables(state)
+        assert "indicators_rebuilt" in await worlds.tables(state)
     async with worlds.opened_state(tmp_path / "state.db") as state:
         projection = Projection(log, state, Definition())
         await projection.start()
-        assert "indicators_rebuilt" not in await tables(state)
+        await worlds.without_leftovers(projection)
         assert await worlds.stored(state) == before
         assert (await projection.rebuild()).changed == 1
 
@@ -177,16 +180,17 @@ async def test_a_corrupt_event_ends_a_rebuild_and_the_old_rows_stay(tmp_path: Pa
         assert await worlds.stored(state) == before
 
 
-async def test_outdated_rows_are_replaced_up_to_a_corrupt_event(tmp_path: Path) -> None:
+@pytest.mark.parametrize("corrupt_seq", [700, 3890])
+async def test_outdated_rows_are_replaced_up_to_a_corrupt_event(tmp_path: Path, corrupt_seq: int) -> None:
     log = await two_days()
     async with worlds.opened_state(tmp_path / "state.db") as state:
         await worlds.projected(log, state, Definition())
-        projection = Projection(CorruptLog(log, 700), state, Definition(session="all"))
+        projection = Projection(CorruptLog(log, corrupt_seq), state, Definition(session="all"))
         await projection.start()
         with pytest.raises(CorruptEventError):
             await projection.fold_once()
-        assert projection.checkpoint == 699
-        assert len((await worlds.stored(state))["indicators"]) == 699
+        assert projection.checkpoint == corrupt_seq - 1
+        assert len((await worlds.stored(state))["indicators"]) == corrupt_seq - 1
 
 
 async def test_two_rebuilds_do_not_run_at_once(tmp_path: Path) -> None:
@@ -213,5 +217,27 @@ async def test_a_new_kernel_is_noticed_and_sends_nothing_again(tmp_path: Path, m
         assert projection.status().revision == 3900
 
 
-async def tables(state: Database) -> set[Any]:
-    return await state.run(lambda raw: {row[0] for row in raw.execute("SELECT name FROM sqlite_schema")})
+async def test_a_changed_definition_keeps_the_bars_of_pruned_days(tmp_path: Path) -> None:
+    """Bars mean the same in every definition; rows of another one are given up."""
+    clock = ManualClock(worlds.OPEN_US + 5 * worlds.DAY_US)
+    log = await event_log.open_log(tmp_path, clock, reserve_bytes=0)
+    await log.append(worlds.tape())
+    clock.advance_us(worlds.DAY_US)
+    await log.append([worlds.tick(event.ts_us + worlds.DAY_US) for event in worlds.tape()])
+    async with worlds.opened_state(tmp_path / "state.db") as state:
+        await worlds.projected(log, state, Definition())
+        bars = (await worlds.stored(state))["bars"]
+        assert (await log.prune(clock.now_us(), {})).events == 159
+        await worlds.projected(log, state, Definition(sma_interval="60"))
+        kept = await worlds.stored(state)
+        assert kept["bars"] == bars
+        assert [row[1] for row in kept["indicators"]] == list(range(160, 319))
+        assert not {name for name in await worlds.tables(state) if name.endswith(("_rebuilt", "_replaced"))}
+    await log.close()
+
+
+def test_removing_a_large_table_takes_little_memory(tmp_path: Path) -> None:
+    """Ninety bytes a row, as DROP TABLE takes them, are gigabytes for a recorder of some months."""
+    command = [sys.executable, "-m", "tests.indicators.harness_leftovers", str(tmp_path), "300000"]
+    grown_mb = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert grown_mb < 10

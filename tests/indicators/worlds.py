@@ -1,5 +1,6 @@
 """Logs and databases to fold in: random and real ticks, sessions, a projection on a file."""
 
+import asyncio
 import contextlib
 import csv
 import random
@@ -11,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from eventlog import state
-from eventlog.api import Log
+from eventlog.api import TimedLog
 from eventlog.clock import ManualClock
 from eventlog.database import Database
 from eventlog.events import BarBackfill, EquityQuote, EquityTick, Event
@@ -103,13 +104,29 @@ async def opened_state(path: Path) -> AsyncIterator[Database]:
         await database.close()
 
 
-async def projected(log: Log, database: Database, definition: Definition, limit: int = 2000) -> Projection:
+async def projected(log: TimedLog, database: Database, definition: Definition, limit: int = 2000) -> Projection:
     """A projection that has folded all of `log`."""
     projection = Projection(log, database, definition)
     await projection.start()
     while projection.checkpoint < log.head:
         await projection.fold_once(limit)
     return projection
+
+
+async def tables(database: Database) -> set[str]:
+    """The names of all tables and views."""
+    return await database.run(lambda raw: {row[0] for row in raw.execute("SELECT name FROM sqlite_schema")})
+
+
+async def without_leftovers(projection: Projection) -> None:
+    """Run `projection` until what a killed rebuild has left is gone."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(projection.run(stop))
+    async with asyncio.timeout(10):
+        while any(name.endswith(("_rebuilt", "_replaced")) for name in await tables(projection.state)):  # noqa: ASYNC110 - SQLite tells nobody
+            await asyncio.sleep(0)
+    stop.set()
+    await running
 
 
 async def stored(database: Database) -> dict[str, list[Any]]:
