@@ -6,6 +6,7 @@ The live cursor does not move, so ticks of today are held up by one chunk of las
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from eventlog.errors import UsageError
 from replicator import rows
 from replicator.delivery import Delivered, Delivery
 from replicator.errors import ChunkTooLargeError
@@ -32,6 +33,8 @@ class Scope:
             if wanted and position <= end:
                 inside.rows.append(row)
                 inside.positions.append(position)
+        if self == Scope():
+            inside.flawed += [flaw for flaw in batch.flawed if flaw.position <= end]
         return inside
 
 
@@ -47,11 +50,23 @@ class BackfillReport:
 async def backfill(replicator: Replicator, table: str, scope: Scope, progress: Progress) -> BackfillReport:
     """Deliver the rows of `table` in `scope` again. Raises RetryableError after some attempts, or HaltingError.
 
-    `progress` takes positions done and in all. A cursor beyond the head (a restored backup) comes back to the head.
+    `progress` takes positions done and in all. A log that was restored from an older backup must be delivered as a
+    whole (UsageError); the table then goes on by itself.
     """
     pump = replicator.pump(table)
-    await pump.accept_restored_log()
-    end = pump.cursor.position
+    restored, end = pump.is_restored, pump.cursor.position
+    if restored:
+        if scope != Scope():
+            raise UsageError(f"{table}: the log was restored: first deliver all of it, without --ticker and --since")
+        end = pump.source.head() or 0
+    report = await _deliver(replicator, pump, scope, end, progress)
+    if restored:
+        await pump.accept_restored_log(end)
+    return report
+
+
+async def _deliver(replicator: Replicator, pump: Pump, scope: Scope, end: int, progress: Progress) -> BackfillReport:
+    table = pump.table.name
     report = BackfillReport(table)
     delivery = Delivery(replicator.sink, pump.table)
     after = 0

@@ -70,26 +70,27 @@ async def retry(replicator: Replicator, letters: Sequence[DeadLetter]) -> Retrie
 async def _send(replicator: Replicator, table: TableSpec, letter: DeadLetter) -> bool:
     """Whether the destination took the row this time."""
     async with replicator.pump(table.name).paused():
-        row = await _row(replicator, table, letter)
+        row, is_current = await _row(replicator, table, letter)
         if row is None:
             return False
         try:
-            await replicator.sink.upsert(table, [row], table.merge)
+            # A text that its source no longer has may fill a hole, never replace what came after it.
+            await replicator.sink.upsert(table, [row], table.merge and is_current)
         except PermanentError:
             return False
         return True
 
 
-async def _row(replicator: Replicator, table: TableSpec, letter: DeadLetter) -> Row | None:
-    """The row as its source has it; None when no destination can take it, or when it was replaced by a newer one."""
+async def _row(replicator: Replicator, table: TableSpec, letter: DeadLetter) -> tuple[Row | None, bool]:
+    """The row and whether its source still has it; None when no destination can take it."""
     source = replicator.pump(letter.table).source
     batch = await source.read(letter.seq - 1, 1)
     if batch.positions == [letter.seq]:
-        return batch.rows[0]
+        return batch.rows[0], True
     if not letter.code:
-        return None
-    # Retention has deleted the event; the text was kept because of that.
-    return msgspec.json.decode(letter.row, type=table.row_type)
+        return None, False
+    # Retention has deleted the event, or a newer row has taken its place; the text was kept because of that.
+    return msgspec.json.decode(letter.row, type=table.row_type), False
 
 
 async def drop(replicator: Replicator, letters: Sequence[DeadLetter]) -> int:

@@ -14,6 +14,8 @@ from replicator.sources import Batch
 from replicator.tables import TableSpec
 
 HANDFUL = 5
+ONE_IN = 20
+"""So many rows of a batch may be refused, or one in twenty of a large one: a catch-up holds what came one by one."""
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Delivery:
 def too_many(table: TableSpec, reason: str, code: str) -> HaltingError:
     """The circuit breaker: it is the schema that is wrong, not the rows."""
     return HaltingError(
-        f"more than {HANDFUL} rows of {table.name} were refused, the last one with: {reason}; that is the schema, not "
+        f"too many rows of {table.name} were refused, the last one with: {reason}; that is the schema, not "
         "the rows: run `ticktape migrate`, or compare the table with docs/SCHEMA.md",
         code,
     )
@@ -109,7 +111,7 @@ class _Attempt:
         return None
 
     def _refuse(self, index: int, refusal: PermanentError) -> None:
-        if len(self.dead) == HANDFUL:
+        if len(self.dead) >= max(HANDFUL, len(self._rows) // ONE_IN):
             raise too_many(self._table, str(refusal), refusal.code) from refusal
         row = row_module.to_text(self._rows[index])
         self.dead.append(NewDeadLetter(self._positions[index], refusal.code, str(refusal), row))

@@ -90,6 +90,13 @@ class Summary:
                 # A summary is no fact: it is given up rather than kept in memory until the disk has room.
                 logger.bind(event="replicator.summary_lost").warning("state.db refused a summary ({})", error)
 
+    async def prune(self, before_us: int, through_id: int) -> int:
+        """Delete the rows of minutes before `before_us` with an id up to `through_id`; how many there were."""
+        delete = "DELETE FROM streaming_metrics WHERE ts_us < ? AND id <= ?"
+        return await self._state.transaction(
+            lambda connection: connection.execute(delete, (before_us, through_id)).rowcount
+        )
+
 
 def _row(ticker: str, minute_us: int, minute: _Minute) -> tuple[str, int, int, int, int, int, str]:
     """`batch_size` and `processing_time_ms` are means per request, rounded up: something is never 0."""

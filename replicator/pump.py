@@ -9,8 +9,6 @@ import random
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from loguru import logger
 
@@ -20,56 +18,16 @@ from replicator.alarms import Alarms
 from replicator.backlog import Backlog
 from replicator.backoff import Backoff
 from replicator.chunks import ChunkSize
-from replicator.cursors import Cursor, CursorStore
+from replicator.cursors import Cursor, CursorStore, NewDeadLetter
 from replicator.delivery import Delivered, Delivery
 from replicator.errors import ChunkTooLargeError, CursorBeyondHeadError, HaltingError, RetryableError
 from replicator.sink import Sink
 from replicator.sources import Batch, Source
+from replicator.standing import RESTORED, State, SyncResult, TableStatus
 from replicator.tables import TableSpec
 
 PROBE_SECONDS = 30.0
 SKIPPED_BEFORE_SAVED = 1_000  # positions that are nothing for this table, passed without writing the cursor
-
-RESTORED = "restored"
-"""The state written down for a table whose cursor lies beyond the log's end. It outlasts restarts, because new events
-will soon carry the seqs that were delivered already."""
-
-State = Literal["ok", "retrying", "halted"]
-
-
-@dataclass(frozen=True)
-class SyncResult:
-    """One call of `sync_once`. `wait_seconds` is how long to wait before the next one after an error.
-
-    `more`: something is unsent. `is_catching_up`: so much that the next call should follow at once.
-    """
-
-    delivered: int = 0
-    dead: int = 0
-    more: bool = False
-    is_catching_up: bool = False
-    error: TicktapeError | None = None
-    wait_seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class TableStatus:
-    """What a person wants to know of a table. `unsent` counts positions, so it may include other kinds of events.
-
-    `failures` counts calls that failed since the start, `retries` those of them that are simply tried again.
-    """
-
-    table: str
-    cursor: int
-    unsent: int
-    oldest_unsent_us: int | None
-    delivered: int
-    dead_letters: int
-    state: State
-    last_error: str | None
-    rows_per_second: float
-    failures: int = 0
-    retries: int = 0
 
 
 class Pump:
@@ -103,7 +61,8 @@ class Pump:
         self._on_delivered = on_delivered
         self._on_failed = on_failed
         self._lock = asyncio.Lock()
-        self._ahead: asyncio.Task[Batch] | None = None
+        self._ahead: tuple[int, asyncio.Task[Batch]] | None = None
+        """The next page and the position it begins after."""
         self._rate = 0.0
         self._backlog = Backlog(source)
         self._probed = False
@@ -148,7 +107,11 @@ class Pump:
     async def _next_batch(self) -> Batch:
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
-            return await ahead
+            after, page = ahead
+            if after == self.cursor.position:
+                return await page
+            # The flush before was cancelled: what it had in hand is not acknowledged, and comes first.
+            page.cancel()
         return await self.source.read(self.cursor.position, self.chunk.rows)
 
     async def _ship(self, batch: Batch) -> SyncResult:
@@ -163,13 +126,14 @@ class Pump:
         if batch.rows:
             self.oldest_unsent_us = row_module.microseconds(batch.rows[0].timestamp)
         if batch.more and batch.is_full and self.state == "ok":
-            self._ahead = asyncio.create_task(self.source.read(batch.through, self.chunk.rows))
+            page = asyncio.create_task(self.source.read(batch.through, self.chunk.rows))
+            self._ahead = batch.through, page
         sent = time.monotonic()
         delivered = await self._delivery.deliver(batch)
         seconds = time.monotonic() - sent
         await self._acknowledge(batch, delivered)
         self.chunk.delivered(delivered.rows, seconds)
-        self._on_delivered(self.table, batch.rows, seconds)
+        self._on_delivered(self.table, _without(batch, delivered.dead), seconds)
         self._measure(delivered.rows, seconds)
         await self._backlog.shrink(batch)
         await self._worked(delivered.rows)
@@ -187,19 +151,32 @@ class Pump:
                 "{} row of seq {} will never be accepted: {}", self.table.name, letter.seq, letter.reason
             )
 
-    async def accept_restored_log(self) -> None:
-        """Go on at the end of a log that was restored from an older backup; the caller delivers what lies before."""
+    @property
+    def is_restored(self) -> bool:
+        """Whether the log was restored from an older backup: the cursor says nothing of what it holds now."""
+        head = self.source.head()
+        return self._restored is not None or (head is not None and self.cursor.position > head)
+
+    async def accept_restored_log(self, delivered_through: int) -> None:
+        """Go on after `delivered_through`: all of the restored log up to there was delivered by the caller."""
         async with self._lock:
-            head = self.source.head()
-            if head is not None and (self._restored is not None or self.cursor.position > head):
-                self.cursor = self._saved = Cursor(head, self.cursor.delivered)
-                self._restored = None
-                await self._cursors.reset(self.table.name, self.cursor)
+            self.cursor = self._saved = Cursor(delivered_through, self.cursor.delivered)
+            await self._cursors.reset(self.table.name, self.cursor)
+            self._restored = None
+            self._backlog = Backlog(self.source)
+            await self._worked(0)
 
     async def count_backlog(self) -> None:
         """Look at some of what waits, for `status`."""
         with contextlib.suppress(CorruptEventError, sqlite3.OperationalError):  # delivering it will tell
             await self._backlog.count(self.cursor.position)
+
+    async def count_unsent(self) -> int:
+        """The rows beyond the cursor; positions, where a corrupt event keeps them from being counted."""
+        try:
+            return await self.source.count(self.cursor.position)
+        except CorruptEventError:
+            return self.status().unsent
 
     async def save(self) -> None:
         """Write down positions that were passed without anything to send."""
@@ -250,17 +227,22 @@ class Pump:
     async def _forget_ahead(self) -> None:
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
-            ahead.cancel()
-            await asyncio.wait([ahead])
-            if not ahead.cancelled():
-                ahead.exception()  # the same error comes again when the page is read anew
+            page = ahead[1]
+            page.cancel()
+            await asyncio.wait([page])
+            if not page.cancelled():
+                page.exception()  # the same error comes again when the page is read anew
+
+    def _unsent(self) -> int:
+        # Of a restored log nobody knows what was delivered.
+        return (self.source.head() or 0) if self._restored is not None else self._backlog.rows(self.cursor.position)
 
     def status(self) -> TableStatus:
         """How the table stands, from memory."""
         return TableStatus(
             table=self.table.name,
             cursor=self.cursor.position,
-            unsent=self._backlog.rows(self.cursor.position),
+            unsent=self._unsent(),
             oldest_unsent_us=self.oldest_unsent_us,
             delivered=self.cursor.delivered,
             dead_letters=self.dead_letters,
@@ -281,3 +263,11 @@ class Pump:
         """Stop reading ahead and write the cursor down."""
         await self._forget_ahead()
         await self.save()
+
+
+def _without(batch: Batch, dead: Sequence[NewDeadLetter]) -> Sequence[row_module.Row]:
+    """The rows of `batch` that were delivered."""
+    if not dead:
+        return batch.rows
+    refused = {letter.seq for letter in dead}
+    return [row for row, position in zip(batch.rows, batch.positions, strict=True) if position not in refused]

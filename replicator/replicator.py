@@ -15,12 +15,14 @@ from loguru import logger
 from eventlog.api import Log
 from eventlog.clock import Clock, SystemClock
 from eventlog.database import Database
+from eventlog.errors import LogClosedError
 from replicator import sources, tables
 from replicator.alarms import Alarms
 from replicator.cursors import Cursor, CursorStore, NewDeadLetter
 from replicator.metrics import Summary
-from replicator.pump import RESTORED, Pump, SyncResult, TableStatus
+from replicator.pump import Pump
 from replicator.sink import Sink
+from replicator.standing import RESTORED, SyncResult, TableStatus
 
 FLUSHES_PER_SECOND = 5
 """Of each table, at most. A request costs about 2 ms of CPU, and a nano has 100 ms a second for everything."""
@@ -120,8 +122,11 @@ class Replicator:
     async def sync_all(self) -> None:
         """Flush every table that may have something unsent and is not waiting after an error.
 
-        Returns after `batch_interval_seconds` at the latest, so that a hanging table does not hold up the others.
+        Returns after `batch_interval_seconds` at the latest, so that a hanging table does not hold up the others. Does
+        nothing once `drain` has begun.
         """
+        if self._draining:
+            return
         if self.summary.due:
             await self.summary.save()
             self._mark(SUMMARY)
@@ -138,7 +143,7 @@ class Replicator:
                     task.result()
 
     def wake(self) -> None:
-        """Something was appended or derived."""
+        """Something was derived, or asked for from outside; what is appended needs no call."""
         self._mark("indicators")
         self._woken.set()
 
@@ -154,14 +159,14 @@ class Replicator:
         return desk.dirty if head is None else head != desk.pump.cursor.position
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Flush on wake-ups and after waits until `stop` is set. Raises what is not an error of the destination."""
+        """Flush on appends, wake-ups and after waits until `stop`. Raises what is not an error of the destination."""
         stopped = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
-                looked = time.monotonic()
+                looked, head = time.monotonic(), self._log.head
                 self._woken.clear()
                 wait = self._start_due()
-                await self._pause(stopped, wait)
+                await self._pause(stopped, head, wait)
                 await asyncio.wait([stopped], timeout=looked + LOOK_SECONDS - time.monotonic())
         finally:
             stopped.cancel()
@@ -178,7 +183,7 @@ class Replicator:
                 desk.task = None
             if self._draining or desk.task is not None or not self._unsent(desk):
                 continue
-            if self._log.head - desk.head_before < self.options.batch_size and desk.pump.state == "ok":
+            if self._gathered(desk) < self.options.batch_size and desk.pump.state == "ok":
                 continue
             if now >= desk.not_before:
                 self._flush(desk)
@@ -186,10 +191,23 @@ class Replicator:
                 waits.append(desk.not_before - now)
         return min(waits, default=None)
 
-    async def _pause(self, stopped: "asyncio.Task[bool]", seconds: float | None) -> None:
+    def _gathered(self, desk: _Desk) -> int:
+        """Events since the last flush; a row derived from an earlier one counts for itself."""
+        derived = desk.dirty and desk.pump.source.head() is None
+        return max(self._log.head - desk.head_before, int(derived))
+
+    async def _pause(self, stopped: "asyncio.Task[bool]", head: int, seconds: float | None) -> None:
+        """Wait for a `wake`, an append beyond `head`, `stopped`, or the time to pass."""
         woken = asyncio.create_task(self._woken.wait())
-        await asyncio.wait({woken, stopped}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        appended = asyncio.create_task(self._appended_beyond(head))
+        waiting = {woken, appended, stopped}
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         woken.cancel()
+        appended.cancel()
+
+    async def _appended_beyond(self, head: int) -> None:
+        with contextlib.suppress(LogClosedError):  # what the log holds is sent all the same
+            await self._log.wait_beyond(head)
 
     def _flush(self, desk: _Desk) -> "asyncio.Task[SyncResult]":
         """The flush under way, or a new one: never two at a time per table."""
@@ -226,7 +244,7 @@ class Replicator:
         unsent = 0
         for desk in self._desks.values():
             await desk.pump.close()
-            unsent += await desk.pump.source.count(desk.pump.cursor.position)
+            unsent += await desk.pump.count_unsent()
         return unsent
 
     async def _empty_all(self, names: Sequence[str], deadline: float) -> None:

@@ -94,6 +94,8 @@ def refusal(url: str, key: SecretStr) -> str | None:
         return f"SUPABASE_URL={url!r} is not an address: it should be https://<project>.supabase.co"
     if parts.scheme == "http" and not _is_local(parts.hostname):
         return f"SUPABASE_URL is http://{parts.hostname}: the key would travel readable for everybody; use https"
+    if not (key.get_secret_value().isascii() and key.get_secret_value().isprintable()):
+        return "SUPABASE_SERVICE_ROLE_KEY holds a character that no key has, such as a curly quote or a line end"
     if key.get_secret_value().startswith("sb_publishable_"):
         return (
             "SUPABASE_SERVICE_ROLE_KEY is the publishable key, which cannot write: give the secret key (sb_secret_...)"
@@ -147,7 +149,9 @@ async def _execute(request: Any) -> Any:
     """Run a request of supabase-py. Raises the replicator's errors, and no other."""
     _answer.set(None)
     try:
-        return await request.execute()
+        found = await request.execute()
+        _refuse_foreign(found.data)
+        return found
     except APIError as error:
         raise _classify(error) from error
     except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
@@ -158,6 +162,16 @@ async def _execute(request: Any) -> Any:
         raise HaltingError(f"Supabase was not understood ({type(error).__name__}: {error})") from error
     finally:
         _answer.set(None)
+
+
+def _refuse_foreign(data: Any) -> None:
+    """Raise HaltingError for a 2xx that is not PostgREST's: a login page of a network, a parked domain, another API."""
+    response = _answer.get()
+    is_empty = response is not None and response.request.method == "GET" and not response.content
+    if is_empty or not isinstance(data, list):
+        raise HaltingError(
+            "what answers at SUPABASE_URL is no Supabase: check the address, and the network's login page"
+        )
 
 
 def _classify(error: APIError) -> SinkError:
@@ -172,7 +186,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     value = headers.get("Retry-After", "").strip()
     if not value:
         return None
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return float(value[:12])
     try:
         moment = email.utils.parsedate_to_datetime(value)

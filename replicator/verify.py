@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from eventlog.api import TimedLog
 from replicator import digests, rows
-from replicator.errors import ChunkTooLargeError
+from replicator.errors import ChunkTooLargeError, PermanentError
 from replicator.localrows import LocalRows
 from replicator.patience import patient
 from replicator.replicator import Replicator
@@ -22,11 +22,12 @@ MOST_ANSWERS = 1_000  # PostgREST cuts longer answers without a word
 LAST_US = 4_102_444_800_000_000  # the year 2100
 REPAIR_ROWS = 500
 EXAMPLES = 10
+_NOTHING = 0, digests.md5([])
 
 
 @dataclass
 class TableReport:
-    """What was found. `examples` are the first differing keys, as text."""
+    """What was found. `refused` rows could not be repaired; `examples` are the first differing keys, as text."""
 
     table: str
     hours: int = 0
@@ -35,6 +36,7 @@ class TableReport:
     different: int = 0
     only_remote: int = 0
     repaired: int = 0
+    refused: int = 0
     examples: list[str] = field(default_factory=list)
 
     @property
@@ -142,7 +144,15 @@ class Verification:
         return await self._replicator.sink.digest(self._table, since_us, until_us, ticker)
 
     async def _inspect(self, window: Window) -> None:
-        """Find the rows that differ, while nothing of this table is under way."""
+        """Find the rows that differ, and repair them."""
+        for part in await self._look(window):
+            await self._inspect(part)
+
+    async def _look(self, window: Window) -> list[Window]:
+        """Compare one window while nothing of this table is under way; the parts to look at when it differs.
+
+        Between two windows live rows are sent: an hour in which every row differs takes two requests for each of them.
+        """
         async with self._replicator.pump(self._table.name).paused() as cursor:
             found: list[Row] = []
             unacknowledged = 0
@@ -153,26 +163,18 @@ class Verification:
                     unacknowledged += 1
                 else:
                     found.append(row)
-            wrong = await self._narrow(window, self._unique(found), unacknowledged)
-            if self._repair:
-                await self._send(wrong)
+            local = self._unique(found)
+            theirs = next(iter(await self._ask(window.since_us, window.until_us, window.ticker)), None)
+            if self._sum(local) == ((theirs.row_count, theirs.digest) if theirs else _NOTHING):
+                return []
+            if theirs is None or not local or window.until_us - window.since_us == 1:
+                self._count(local, theirs.row_count if theirs else 0, unacknowledged)
+                if self._repair:
+                    await self._send(local)
+                return []
+        return _halves(window, local)
 
-    async def _narrow(self, window: Window, local: list[Row], unacknowledged: int) -> list[Row]:
-        """The local rows in `window` that are missing or different over there."""
-        answer = await self._ask(window.since_us, window.until_us, window.ticker)
-        theirs = answer[0] if answer else None
-        if (len(local), digests.md5([self._line(row) for row in local])) == (
-            (theirs.row_count, theirs.digest) if theirs else (0, digests.md5([]))
-        ):
-            return []
-        if theirs is None or not local or window.until_us - window.since_us == 1:
-            return self._count(local, theirs.row_count if theirs else 0, unacknowledged)
-        wrong: list[Row] = []
-        for part, rows_of_part in _halves(window, local):
-            wrong += await self._narrow(part, rows_of_part, unacknowledged)
-        return wrong
-
-    def _count(self, local: list[Row], there: int, unacknowledged: int) -> list[Row]:
+    def _count(self, local: list[Row], there: int, unacknowledged: int) -> None:
         missing = max(0, len(local) - there)
         self.report.missing += missing
         self.report.different += len(local) - missing
@@ -180,24 +182,34 @@ class Verification:
         self.report.only_remote += max(0, there - len(local) - unacknowledged)
         for row in local[: EXAMPLES - len(self.report.examples)]:
             self.report.examples.append(" ".join(map(str, self._table.key_of(row))))
-        return local
 
     async def _send(self, wrong: list[Row]) -> None:
         for start in range(0, len(wrong), REPAIR_ROWS):
-            chunk = wrong[start : start + REPAIR_ROWS]
-            await self._replicator.sink.upsert(self._table, chunk, merge=True)
-            self.report.repaired += len(chunk)
+            await self._send_part(wrong[start : start + REPAIR_ROWS])
+
+    @patient
+    async def _send_part(self, wrong: list[Row]) -> None:
+        """Rows that the destination refuses stay different; all others are repaired."""
+        try:
+            await self._replicator.sink.upsert(self._table, wrong, merge=True)
+            self.report.repaired += len(wrong)
+        except PermanentError:
+            if len(wrong) == 1:
+                self.report.refused += 1
+                return
+            middle = len(wrong) // 2
+            await self._send_part(wrong[:middle])
+            await self._send_part(wrong[middle:])
 
 
-def _halves(window: Window, local: list[Row]) -> list[tuple[Window, list[Row]]]:
+def _halves(window: Window, local: list[Row]) -> list[Window]:
     """Parts with about as many local rows each; the only row left gets a window of its own."""
     moments = sorted({rows.microseconds(row.timestamp) for row in local})
     middle_us = moments[len(moments) // 2]
     around = [middle_us, middle_us + 1] if len(moments) == 1 else [middle_us]
     cuts = [window.since_us, *around, window.until_us]
-    parts = []
-    for since_us, until_us in itertools.pairwise(cuts):
-        if since_us < until_us:
-            inside = [row for row in local if since_us <= rows.microseconds(row.timestamp) < until_us]
-            parts.append((Window(window.ticker, since_us, until_us), inside))
-    return parts
+    return [
+        Window(window.ticker, since_us, until_us)
+        for since_us, until_us in itertools.pairwise(cuts)
+        if since_us < until_us
+    ]

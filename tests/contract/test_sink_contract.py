@@ -51,7 +51,8 @@ async def supabase_destination(lite: Lite) -> AsyncIterator[Destination]:
 
 @pytest.fixture(params=["postgres_destination", "supabase_destination"])
 def destination(request: pytest.FixtureRequest) -> Destination:
-    return request.getfixturevalue(request.param)
+    made: Destination = request.getfixturevalue(request.param)
+    return made
 
 
 def tick(number: int, price: float = 585.25, ticker: str = "AAPL") -> rows.EquityRow:
@@ -59,7 +60,7 @@ def tick(number: int, price: float = 585.25, ticker: str = "AAPL") -> rows.Equit
 
 
 def option(strike: float, **values: Any) -> rows.OptionRow:
-    filled = {
+    filled: dict[str, Any] = {
         "option_type": "CALL",
         "last_price": 1.5,
         "bid": 1.4999,

@@ -53,7 +53,8 @@ async def supabase_line(tmp_path: Path, lite: Lite) -> AsyncIterator[Line]:
 
 @pytest.fixture(params=["postgres_line", "supabase_line"])
 def line(request: pytest.FixtureRequest) -> Line:
-    return request.getfixturevalue(request.param)
+    made: Line = request.getfixturevalue(request.param)
+    return made
 
 
 async def _record(bench: Bench) -> None:

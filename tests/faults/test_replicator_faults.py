@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from eventlog.events import Event
 from replicator.errors import HaltingError, PermanentError, RetryableError
 from replicator.replicator import Options, Replicator
+from replicator.rows import EquityRow
 from replicator.supabase_sink import SupabaseSink
 from tests.replicator import doubles
 from tests.replicator.doubles import Bench, tick
@@ -62,17 +64,19 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
         await made.replicator.close()
 
 
-def ticks(count: int) -> list[doubles.Event]:
+def ticks(count: int) -> list[Event]:
     return [tick(number, price=float(number + 1)) for number in range(count)]
 
 
-async def test_5_a_crash_between_the_answer_and_the_cursor_is_resent(bench: Bench) -> None:
+async def test_5_a_crash_between_the_answer_and_the_cursor_is_resent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await bench.log.append(ticks(3))
 
     async def crash(*_: object) -> None:
         raise CrashError
 
-    bench.replicator.cursors.advance = crash  # type: ignore[method-assign]
+    monkeypatch.setattr(bench.replicator.cursors, "advance", crash)
     with pytest.raises(CrashError):
         await bench.replicator.sync_once("equity_data")
     assert len(bench.sink.rows()) == 3
@@ -129,6 +133,19 @@ async def test_8_more_than_a_handful_among_good_rows_halts_before_anything_is_gi
     result = await line.replicator.sync_once("equity_data")
     assert isinstance(result.error, HaltingError) and await line.dead() == []
     assert line.replicator.status()[0].cursor == 0
+
+
+async def test_8_what_became_dead_letters_one_by_one_does_so_in_a_catch_up(bench: Bench) -> None:
+    bench.sink.refuses = lambda row: isinstance(row, EquityRow) and row.price == 666.0
+    for start in range(0, 1_000, 100):
+        await bench.log.append([tick(start + n, price=666.0 if n == 50 else 1.0) for n in range(100)])
+        assert (await bench.replicator.sync_once("equity_data")).error is None
+    live = await bench.query("SELECT seq FROM dead_letters ORDER BY seq")
+    for table in ("cursors", "dead_letters", "table_states"):
+        await bench.query(f"DELETE FROM {table}")
+    await bench.restart()
+    assert (await bench.replicator.sync_once("equity_data")).error is None
+    assert len(live) == 10 and await bench.query("SELECT seq FROM dead_letters ORDER BY seq") == live
 
 
 async def test_8_refused_rows_that_come_one_by_one_halt_as_well(line: Line) -> None:
@@ -202,6 +219,68 @@ async def test_22_what_the_destination_asks_for_is_bounded_and_jittered(line: Li
         assert all(wait >= 3 for wait in waits)
 
 
+async def test_18_a_cancelled_flush_skips_nothing_that_was_read_ahead(bench: Bench) -> None:
+    bench.replicator.pump("equity_data").chunk.rows = 100
+    await bench.log.append(ticks(500))
+    await bench.replicator.sync_once("equity_data")
+    begun = asyncio.Event()
+
+    async def never() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    bench.sink.gate = never
+    flush = asyncio.create_task(bench.replicator.sync_once("equity_data"))
+    await begun.wait()
+    flush.cancel()
+    await asyncio.gather(flush, return_exceptions=True)
+    bench.sink.gate = None
+    while (await bench.replicator.sync_once("equity_data")).more:
+        pass
+    assert len(bench.sink.rows()) == 500
+
+
+async def test_27_nothing_is_flushed_beside_a_drain(bench: Bench) -> None:
+    bench.sink.gate = asyncio.Event().wait
+    await bench.log.append(ticks(10))
+    draining = asyncio.create_task(bench.replicator.drain(0.05))
+    await asyncio.sleep(0)
+    chunks = len(bench.sink.chunks)
+    assert await draining == 10
+    await bench.replicator.sync_all()
+    assert len(bench.sink.chunks) <= max(chunks, 1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(200, "<html>Please log in to this hotel's network</html>", {"Content-Type": "text/html"}),
+        Answer(200, ""),
+        Answer(200, '{"status": "ok"}', {"Content-Type": "application/json"}),
+        Answer(201, '"created"', {"Content-Type": "application/json"}),
+    ],
+)
+async def test_what_is_no_supabase_acknowledges_nothing(line: Line, answer: Answer) -> None:
+    line.server.read_answer = answer
+    line.server.otherwise = lambda _: answer
+    await line.bench.log.append(ticks(5))
+    result = await line.replicator.sync_once("equity_data")
+    assert isinstance(result.error, HaltingError) and "no Supabase" in str(result.error)
+    assert line.replicator.status()[0].cursor == 0
+    line.server.read_answer, line.server.otherwise = None, lambda _: scripted.OK
+    await line.sync()
+    assert len(line.volumes()) == 5
+
+
+async def test_a_page_in_the_way_of_a_flush_acknowledges_nothing(line: Line) -> None:
+    await line.bench.log.append(ticks(5))
+    line.server.script.append(Answer(200, "<html></html>", {"Content-Type": "text/html"}))
+    result = await line.replicator.sync_once("equity_data")
+    assert isinstance(result.error, HaltingError) and line.replicator.status()[0].cursor == 0
+    await line.sync()
+    assert len(line.volumes()) == 5
+
+
 async def test_27_a_drain_ends_in_time_and_says_what_is_unsent(line: Line) -> None:
     line.server.otherwise = lambda _: Answer(hangs=True)
     await line.bench.log.append(ticks(30))
@@ -218,7 +297,6 @@ async def test_28_a_slow_destination_has_one_request_per_table_under_way(bench: 
     task = asyncio.create_task(bench.replicator.run(stop))
     for number in range(50):
         await bench.log.append([tick(number)])
-        bench.replicator.wake()
         await bench.replicator.sync_all()
     assert len(bench.sink.chunks) == 1
     for _ in range(100):

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import hypothesis
 import hypothesis.strategies as st
@@ -90,7 +91,7 @@ class Model(stateful.RuleBasedStateMachine):
     @stateful.rule(data=st.data())
     def poison_a_tick(self, data: st.DataObject) -> None:
         """A row that is still unsent turns out to be one that the destination can never take."""
-        delivered = {row.price for row in self.bench.sink.rows()}
+        delivered = {row.price for row in self.bench.sink.ticks()}
         fresh = [price for price in self.expected["equity_data"].values() if price not in delivered]
         hypothesis.assume(fresh)
         self.poison.add(data.draw(st.sampled_from(fresh)))
@@ -121,8 +122,8 @@ class Model(stateful.RuleBasedStateMachine):
                 await real(*arguments)
             raise Crash
 
-        self.bench.replicator.cursors.advance = advance  # type: ignore[method-assign]
-        with contextlib.suppress(Crash):
+        cursors = self.bench.replicator.cursors
+        with mock.patch.object(cursors, "advance", advance), contextlib.suppress(Crash):
             self._run(self.bench.replicator.sync_once(table))
         self._run(self.bench.restart())
 
@@ -157,7 +158,7 @@ class Model(stateful.RuleBasedStateMachine):
     @stateful.invariant()
     def nothing_is_invented(self) -> None:
         """I6."""
-        for row in self.bench.sink.rows():
+        for row in self.bench.sink.ticks():
             assert self.expected["equity_data"][row.ticker, rows.microseconds(row.timestamp)] == row.price
 
     def finish(self) -> None:
@@ -170,15 +171,15 @@ class Model(stateful.RuleBasedStateMachine):
         assert result.error is None
         letters = self._run(self.bench.query("SELECT seq FROM dead_letters"))
         dead = {self.bench.log._events[seq - 1].ts_us for (seq,) in letters}
-        stored = {(row.ticker, rows.microseconds(row.timestamp)): row.price for row in self.bench.sink.rows()}
+        stored = {(row.ticker, rows.microseconds(row.timestamp)): row.price for row in self.bench.sink.ticks()}
         wanted = {key: price for key, price in self.expected["equity_data"].items() if key[1] not in dead}
         assert {key: stored.get(key) for key in wanted} == wanted
         assert dead == {key[1] for key, price in self.expected["equity_data"].items() if price in self.poison}
-        gaps = self.bench.sink.rows("stream_gaps")
+        gaps = self.bench.sink.gaps()
         assert {(row.ticker, rows.microseconds(row.timestamp)): rows.microseconds(row.ended_at) for row in gaps} == (
             self.expected["stream_gaps"]
         )
-        derived = self.bench.sink.rows("indicators")
+        derived = self.bench.sink.indicators()
         assert {(row.ticker, rows.microseconds(row.timestamp)): row.sma9 for row in derived} == (
             self.expected["indicators"]
         )

@@ -112,10 +112,10 @@ async def test_a_server_that_stops_and_starts_again_gets_everything_once(tmp_pat
             shipping = Replicator(made.log, made.database, sink, Options(clock=made.clock, shipped=(EQUITY_DATA,)))
             await shipping.start()
             running = asyncio.create_task(shipping.run(stop))
-            await _append(made.log, shipping, 0, 10)
+            await _append(made.log, 0, 10)
             assert await _delivered(shipping, 10) == "ok"
             await asyncio.to_thread(server.stop)
-            await _append(made.log, shipping, 10, 30)
+            await _append(made.log, 10, 30)
             assert await _delivered(shipping, 10, state="retrying") == "retrying"
             server = await asyncio.to_thread(embedded.start, tmp_path / "server")
             assert await _delivered(shipping, 30) == "ok"
@@ -128,10 +128,9 @@ async def test_a_server_that_stops_and_starts_again_gets_everything_once(tmp_pat
         await asyncio.to_thread(server.stop)
 
 
-async def _append(log: MemoryLog, shipping: Replicator, first: int, end: int) -> None:
+async def _append(log: MemoryLog, first: int, end: int) -> None:
     for number in range(first, end):
         await log.append([doubles.tick(number)])
-        shipping.wake()
 
 
 async def _delivered(shipping: Replicator, rows: int, state: str = "ok") -> str:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import indicators.schema
 import replicator.schema
@@ -17,11 +17,13 @@ from eventlog.events import EquityTick, Event
 from eventlog.memory import MemoryLog
 from replicator.errors import PermanentError
 from replicator.replicator import Options, Replicator
-from replicator.rows import Row
+from replicator.rows import EquityRow, GapRow, IndicatorRow, MetricsRow, OptionRow, Row
 from replicator.sink import Digest
 from replicator.tables import TableSpec
 
 T0_US = 1_340_285_400_000_000
+
+SomeRow = TypeVar("SomeRow")
 
 
 class FaultySink:
@@ -88,6 +90,27 @@ class FaultySink:
         """What is stored, in key order."""
         stored = self.stored.get(table, {})
         return [stored[key] for key in sorted(stored)]
+
+    def ticks(self) -> list[EquityRow]:
+        return _all_of(EquityRow, self.rows())
+
+    def indicators(self) -> list[IndicatorRow]:
+        return _all_of(IndicatorRow, self.rows("indicators"))
+
+    def options(self) -> list[OptionRow]:
+        return _all_of(OptionRow, self.rows("option_prices"))
+
+    def metrics(self) -> list[MetricsRow]:
+        return _all_of(MetricsRow, self.rows("streaming_metrics"))
+
+    def gaps(self) -> list[GapRow]:
+        return _all_of(GapRow, self.rows("stream_gaps"))
+
+
+def _all_of(kind: type[SomeRow], rows: Sequence[object]) -> list[SomeRow]:
+    found = [row for row in rows if isinstance(row, kind)]
+    assert len(found) == len(rows)
+    return found
 
 
 def tick(number: int, ticker: str = "AAPL", price: float = 100.0) -> Event:

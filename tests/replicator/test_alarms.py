@@ -1,12 +1,12 @@
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from loguru import logger
 from pydantic import SecretStr
 
-from replicator import alarms
 from replicator.alarms import Alarms
 from replicator.errors import HaltingError, RetryableError
 from replicator.replicator import Options, Replicator
@@ -16,8 +16,11 @@ from tests.replicator.doubles import Bench, tick
 from tests.servers import scripted
 from tests.servers.scripted import error
 
+if TYPE_CHECKING:
+    from loguru import Record
 
-class Lines(list[dict[str, Any]]):
+
+class Lines(list["Record"]):
     """What was logged."""
 
     def events(self) -> list[str]:
@@ -34,7 +37,7 @@ def lines() -> Iterator[Lines]:
 
 def test_the_same_error_is_said_once_a_minute(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1_000.0]
-    monkeypatch.setattr(alarms.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     made = Alarms("memory:one")
     for _ in range(90):
         made.failed("equity_data", RetryableError("503: busy"), halted=False, wait_seconds=1.0)

@@ -14,7 +14,7 @@ import pytest
 import tenacity
 
 from eventlog import log as event_log
-from eventlog.clock import SystemClock
+from eventlog.clock import ManualClock, SystemClock
 from eventlog.events import EquityTick, Event
 from eventlog.lock import InstanceLock
 from replicator.verify import Verification
@@ -24,6 +24,7 @@ from service.context import open_context
 from tests.servers import postgres
 
 BEGIN_US = 1_700_000_000_000_000
+DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,31 @@ async def test_verify_finds_and_repairs(data_dir: Path, database: str) -> None:
     assert answer(await run(database, "verify", *place))["tables"][0]["agrees"]
 
 
+async def test_verify_leaves_out_what_was_pruned(tmp_path: Path, database: str) -> None:
+    now_us = SystemClock().now_us()
+    for days_ago in (30, 5, 0):
+        log = await event_log.open_log(tmp_path, ManualClock(now_us - days_ago * DAY_US))
+        first_us = log.clock.now_us() - 100
+        await log.append([Event("QQQ", first_us + n, EquityTick(400.0, 1, n, 100 + n)) for n in range(10)])
+        await log.close()
+    place = ("--data-dir", str(tmp_path))
+    settings = settings_module.load(data_dir=tmp_path, destination="postgres", postgres_dsn=database)
+    async with open_context(settings) as context:
+        await context.projection.start()
+        while context.projection.checkpoint < context.log.head:
+            await context.projection.fold_once()
+        assert context.replicator is not None
+        await context.replicator.start()
+        assert await context.replicator.drain(20) == 0
+    assert answer(await run(database, "log", "prune", "--keep-days", "10", *place, "--json"))["events"] == 10
+    compared = await run(database, "verify", *place)
+    assert compared.returncode == 0, compared.stdout
+    assert compared.stdout.startswith("compared since ")
+    assert "equity_data        20 rows in 2 hours: equal" in compared.stdout
+    asked = await run(database, "verify", "--since", "1h", *place)
+    assert (asked.returncode, "pruned" in asked.stdout) == (0, False)
+
+
 async def test_the_running_service_does_the_work(data_dir: Path, database: str) -> None:
     settings = settings_module.load(data_dir=data_dir, destination="postgres", postgres_dsn=database)
     with InstanceLock(data_dir):
@@ -142,7 +168,7 @@ async def test_a_folder_without_a_log_is_named(tmp_path: Path, database: str) ->
 
 
 async def test_an_unreachable_destination_is_one_line(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Verification._ask.retry, "wait", tenacity.wait_none())  # type: ignore[attr-defined]
+    monkeypatch.setattr(Verification._ask.retry, "wait", tenacity.wait_none())
     nowhere = "postgresql://postgres:hidden@127.0.0.1:1/ticks"
     done = await run(nowhere, "verify", "--data-dir", str(data_dir))
     assert (done.returncode, done.stdout) == (1, "") and "cannot be reached" in done.stderr

@@ -3,12 +3,13 @@ import pytest
 from eventlog.errors import UsageError
 from eventlog.events import EquityTick, Event
 from replicator import deadletters
+from replicator.rows import EquityRow
 from tests.replicator.doubles import T0_US, Bench, tick
 
 
 async def _refuse(bench: Bench, *prices: float) -> None:
     """Ticks 1 to 10 are delivered, save those with `prices`."""
-    bench.sink.refuses = lambda row: row.price in prices
+    bench.sink.refuses = lambda row: isinstance(row, EquityRow) and row.price in prices
     await bench.log.append([tick(number, price=float(number)) for number in range(1, 11)])
     await bench.replicator.sync_once("equity_data")
     bench.sink.refuses = lambda _: False
@@ -41,7 +42,24 @@ async def test_a_letter_outlives_its_event(bench: Bench) -> None:
     await _refuse(bench, 3.0)
     bench.log._events[2] = bench.log._events[3]  # retention deleted seq 3
     await deadletters.retry(bench.replicator, await deadletters.find(bench.database))
-    assert [row.price for row in bench.sink.rows()] == [float(number) for number in range(1, 11)]
+    assert [row.price for row in bench.sink.ticks()] == [float(number) for number in range(1, 11)]
+
+
+async def test_a_letter_never_replaces_what_came_after_it(bench: Bench) -> None:
+    async def store(revision: int, sma9: float) -> None:
+        values = (revision, 1, "AAPL", 5, sma9, None)
+        sql = "INSERT OR REPLACE INTO indicators VALUES (?, ?, ?, ?, ?, ?)"
+        await bench.database.transaction(lambda connection: connection.execute(sql, values))
+        bench.replicator.wake()
+        await bench.replicator.sync_once("indicators")
+
+    bench.sink.refuses = lambda _: True
+    await store(1, 10.0)
+    bench.sink.refuses = lambda _: False
+    await store(2, 11.0)
+    await deadletters.retry(bench.replicator, await deadletters.find(bench.database))
+    assert [row.sma9 for row in bench.sink.indicators()] == [11.0]
+    assert await deadletters.find(bench.database) == []
 
 
 async def test_a_number_that_is_none_is_never_sent_as_null(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 """The destination's own digests against ours, on the real PostgreSQL; and what a repair sends."""
 
+import asyncio
 import datetime
 import decimal
 from collections.abc import AsyncIterator
@@ -189,3 +190,35 @@ async def test_prices_are_rounded_as_postgresql_rounds_them(database: str) -> No
     assert found.digest == digests.md5([line(row) for row in chunk])
     assert datetime.datetime.fromtimestamp(found.hour_us / 1e6, datetime.UTC).minute == 0
     await sink.close()
+
+
+async def test_a_row_that_is_refused_does_not_keep_the_others_from_repair(shipped: Shipped) -> None:
+    await shipped.execute("DELETE FROM equity_data WHERE volume < 50")
+    await shipped.execute("ALTER TABLE equity_data ADD CONSTRAINT odd CHECK (volume <> 7)")
+    report = await shipped.verify(repair=True)
+    assert (report.missing, report.repaired, report.refused) == (50, 49, 1)
+    again = await shipped.verify(repair=True)
+    assert (again.missing, again.repaired, again.refused) == (1, 0, 1)
+
+
+async def test_live_rows_are_sent_while_an_hour_is_searched(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
+    await shipped.execute("UPDATE equity_data SET price = price + 1 WHERE ticker = 'AAPL'")
+    asked, real = 0, shipped.sink.digest
+
+    async def digest(*arguments: Any) -> list[Any]:
+        nonlocal asked
+        asked += 1
+        if asked == 10:
+            live = asyncio.create_task(_live(shipped))
+            live.add_done_callback(lambda _: sent_after.append(asked))
+        return await real(*arguments)
+
+    sent_after: list[int] = []
+    monkeypatch.setattr(shipped.sink, "digest", digest)
+    assert (await shipped.verify()).different == 100
+    assert asked > 100 and sent_after[0] < 20
+
+
+async def _live(shipped: Shipped) -> None:
+    await shipped.bench.log.append([_tick(1_000)])
+    await shipped.replicator.sync_once("equity_data")

@@ -143,7 +143,7 @@ async def test_a_project_whose_history_names_the_first_three_in_an_earlier_form(
 
 async def test_psql_gives_the_same_database(empty_database: str, database: str) -> None:
     files = [argument for file in (SUPABASE / "roles.sql", *FILES) for argument in ("--file", str(file))]
-    command = [embedded.binaries() / "psql", empty_database, "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", *files]
+    command = [str(embedded.binaries() / "psql"), empty_database, "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", *files]
     for _ in range(2):
         await asyncio.to_thread(subprocess.run, command, check=True)
 

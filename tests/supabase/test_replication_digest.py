@@ -149,7 +149,8 @@ async def test_through_postgrest(lite: Lite, service: supabase.AsyncClient) -> N
         "until": (HOUR + datetime.timedelta(hours=1)).isoformat(),
     }
 
-    [row] = (await service.rpc("replication_digest", arguments | {"ticker": "QQQ"}).execute()).data
+    answer: Any = await service.rpc("replication_digest", arguments | {"ticker": "QQQ"}).execute()
+    [row] = answer.data
 
     assert (row["ticker"], row["row_count"], row["digest"]) == ("QQQ", 1, md5(f"QQQ|{micros(HOUR)}|1.5000|2"))
     assert datetime.datetime.fromisoformat(row["hour"]) == HOUR

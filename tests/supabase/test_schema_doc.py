@@ -118,7 +118,12 @@ async def test_the_javascript_reads_through_the_api(lite: Lite, tmp_path: Path) 
         options = ["--check"] if block.role == "realtime" else _OLD_NODE
         environment = {**lite_module.environment(), "SUPABASE_URL": lite.url}
         done = await asyncio.to_thread(
-            subprocess.run, ["node", *options, script], capture_output=True, text=True, env=environment, check=False
+            subprocess.run,
+            ["node", *options, str(script)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         assert block.role or done.stdout.split() == ["600.3", "600.2435", "600"], json.dumps(done.stdout)
