@@ -10,7 +10,7 @@ from importlib.metadata import version
 from loguru import logger
 
 from eventlog.clock import Clock, SystemClock
-from eventlog.errors import LogClosedError, TicktapeError
+from eventlog.errors import TicktapeError
 from feed.feed import Feed
 from feed.schwab import Source
 from service import composition, control, monitor, scheduler
@@ -66,7 +66,6 @@ class Service:
         if context.replicator is not None:
             context.projection.on_rows = context.replicator.wake
             self._supervisor.start("replicator", context.replicator.run(self._stop_rest))
-            self._supervisor.start("append wake-up", self._wake_on_append())
         self._supervisor.start("feed", self.feed.run(self._stop_feed))
         self._supervisor.start("monitor", self.monitor.run(self._stop_rest))
 
@@ -134,14 +133,6 @@ class Service:
         self._stop_feed.set()
         self._stop_rest.set()
         await self._supervisor.cancel_all()
-
-    async def _wake_on_append(self) -> None:
-        assert self.context.replicator is not None
-        head = self.context.log.head
-        with contextlib.suppress(LogClosedError):
-            while not self._stop_rest.is_set():
-                head = await self.context.log.wait_beyond(head)
-                self.context.replicator.wake()
 
 
 def compose(context: Context, source: Source, clock: Clock) -> Service:

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import tempfile
 import traceback
 from collections.abc import Sequence
 
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
+    _settle_temporary_directory()
     try:
         code = application(next(iter(arguments), ""))(arguments, standalone_mode=False)
     except TyperException as error:
@@ -54,6 +56,14 @@ def _run(arguments: Sequence[str] | None) -> int:
         print(redaction.redact("".join(traceback.format_exception(error))), file=sys.stderr)
         return _fail(f"{type(error).__name__}: {error} (a bug in ticktape: please report the lines above)", 1)
     return code if isinstance(code, int) else 0
+
+
+def _settle_temporary_directory() -> None:
+    """A library below schwab-py asks for one when it is imported, and none is found where every disk is full."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        tempfile.tempdir = "/tmp"  # noqa: S108 - a name for who asks at import: nothing is written there
 
 
 def _fail(message: str, code: int) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from eventlog.errors import AlreadyRunningError, TicktapeError
-from service import jobs
+from service import full_disk, jobs
 from service.context import Context
 from service.job import Progress
 
@@ -38,7 +38,10 @@ async def serve(context: Context) -> AsyncIterator[None]:
         with contextlib.suppress(ConnectionError, ValueError):
             request = json.loads(await reader.readline())
             async with one_at_a_time:
-                await _answer(context, request, writer)
+                answer = await _answer(context, request, writer)
+            # Not before the next job may begin: who asked may have stopped to read.
+            _send(writer, answer)
+            await writer.drain()
         writer.close()
 
     data_dir = context.settings.data_dir
@@ -53,21 +56,22 @@ async def serve(context: Context) -> AsyncIterator[None]:
         (data_dir / SOCKET_NAME).unlink(missing_ok=True)
 
 
-async def _answer(context: Context, request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-    def send(message: dict[str, Any]) -> None:
-        writer.write(json.dumps(message).encode() + b"\n")
-
+async def _answer(context: Context, request: dict[str, Any], writer: asyncio.StreamWriter) -> dict[str, Any]:
     def progress(done: int, total: int | None) -> None:
-        send({"done": done, "total": total})
+        _send(writer, {"done": done, "total": total})
 
     try:
-        send({"result": await jobs.run(request["job"], context, request["args"], progress)})
+        with full_disk.named(context.settings.data_dir):
+            return {"result": await jobs.run(request["job"], context, request["args"], progress)}
     except TicktapeError as error:
-        send({"error": str(error), "exit_code": error.exit_code})
+        return {"error": str(error), "exit_code": error.exit_code}
     except Exception as error:
         # The service must outlive a failed command; the one who asked is told.
-        send({"error": f"{type(error).__name__} in the service: {error}", "exit_code": 1})
-    await writer.drain()
+        return {"error": f"{type(error).__name__} in the service: {error}", "exit_code": 1}
+
+
+def _send(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
+    writer.write(json.dumps(message).encode() + b"\n")
 
 
 async def ask(data_dir: Path, name: str, args: dict[str, Any], progress: Progress) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from eventlog.errors import UsageError
 from eventlog.lock import InstanceLock
-from service import provenance
+from service import full_disk, provenance
 
 
 def prepare(data_dir: Path) -> None:
@@ -22,8 +22,17 @@ def prepare(data_dir: Path) -> None:
 
 @contextlib.contextmanager
 def held_for_recording(data_dir: Path, source: provenance.Source) -> Iterator[None]:
-    """Hold `data_dir` as its only recorder. Raises AlreadyRunningError, or UsageError for ticks of another source."""
+    """Hold `data_dir` as its only recorder.
+
+    Raises AlreadyRunningError, FullDiskError, or UsageError for ticks of another source.
+    """
     prepare(data_dir)
-    with InstanceLock(data_dir):
-        provenance.claim(data_dir, source)
+    lock = InstanceLock(data_dir)
+    with full_disk.named(data_dir):
+        lock.acquire()
+    try:
+        with full_disk.named(data_dir):
+            provenance.claim(data_dir, source)
         yield
+    finally:
+        lock.release()

@@ -12,6 +12,9 @@ JOBS: dict[str, Job] = {**jobs_log.JOBS, **jobs_indicators.JOBS, **jobs_replicat
 LOCAL = frozenset({"rebuild", "log_import"})
 """Jobs that ask nothing of a destination: they run where none is set up."""
 
+BEGINS_A_LOG = frozenset({"log_import"})
+"""Jobs that need no log to be there."""
+
 
 async def run(name: str, context: Context, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Run the job `name`; `args` and the answer are plain JSON values, `progress` takes (done, total or None)."""

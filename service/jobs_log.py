@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from eventlog import export, imports
+from eventlog import export, imports, space
 from eventlog.errors import UsageError
+from indicators import retention
 from indicators.projection import Projection
+from replicator.tables import INDICATORS, STREAMING_METRICS
 from service.context import Context
 from service.job import Job, Progress
 
@@ -13,23 +15,39 @@ _DAY_US = 86_400_000_000
 
 
 async def prune(context: Context, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Delete events recorded over `keep_days` ago that nobody needs, nor is missing from the export `exported`."""
+    """Delete events recorded over `keep_days` ago that nobody needs, nor is missing from the export `exported`.
+
+    Their rows in state.db go with them, save for bars and for what the destination has not acknowledged.
+    """
     needed_after = {"the indicators": await _folded(context.projection)}
     if context.replicator is not None:
         await context.replicator.start()
         for table in context.replicator.options.shipped:
             if table.kinds:
-                needed_after[f"the destination's {table.name}"] = context.replicator.pump(table.name).cursor.position
+                pump = context.replicator.pump(table.name)
+                # A cursor beyond a restored log's end says nothing of what that log holds.
+                needed_after[f"the destination's {table.name}"] = 0 if pump.is_restored else pump.cursor.position
     if args.get("exported"):
         needed_after[f"the export in {args['exported']}"] = export.exported_through(Path(args["exported"]))
     before_us = context.log.clock.now_us() - args["keep_days"] * _DAY_US
     pruned = await context.log.prune(before_us, needed_after, progress)
+    rows = await _prune_rows(context, pruned.through_seq, before_us)
     return {
         "events": pruned.events,
         "through_seq": pruned.through_seq,
-        "freed_bytes": pruned.freed_bytes,
+        "rows": rows,
+        "freed_bytes": pruned.freed_bytes + await space.give_back(context.state),
         "held_by": pruned.held_by,
     }
+
+
+async def _prune_rows(context: Context, through_seq: int, before_us: int) -> int:
+    if context.replicator is None:
+        return await retention.prune(context.state, through_seq, context.projection.status().revision)
+    shipped = context.replicator.pump(INDICATORS.name).cursor.position
+    rows = await retention.prune(context.state, through_seq, shipped)
+    shipped = context.replicator.pump(STREAMING_METRICS.name).cursor.position
+    return rows + await context.replicator.summary.prune(before_us, shipped)
 
 
 async def _folded(projection: Projection) -> int:

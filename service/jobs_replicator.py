@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from eventlog.errors import UsageError
+from indicators import pages
 from replicator import backfill, deadletters, tables, verify
 from replicator.replicator import Replicator
 from replicator.tables import TableSpec
@@ -41,14 +42,19 @@ async def replicate(context: Context, args: dict[str, Any], progress: Progress) 
 
 
 async def compare(context: Context, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Compare the destination's rows with the local ones, and send what differs when `repair` is true."""
+    """Compare the destination's rows with the local ones, and send what differs when `repair` is true.
+
+    Of a log that was pruned only whole days: what was pruned is the destination's alone. The answer's `since_us` tells.
+    """
     replicator = await _started(context)
-    scope = verify.Scope(args.get("ticker"), args.get("since_us", 0), args.get("until_us", verify.LAST_US))
+    since_us = max(args.get("since_us", 0), await pages.begins_at_us(context.log))
+    scope = verify.Scope(args.get("ticker"), since_us, args.get("until_us", verify.LAST_US))
     reports = []
     for table in _tables(replicator, args.get("table")):
         verification = verify.Verification(table, replicator, context.log, repair=args.get("repair", False))
         reports.append(await verification.run(scope, progress))
-    return {"tables": [{**msgspec.to_builtins(report), "agrees": report.agrees} for report in reports]}
+    tables = [{**msgspec.to_builtins(report), "agrees": report.agrees} for report in reports]
+    return {"since_us": since_us, "tables": tables}
 
 
 async def _started(context: Context) -> Replicator:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -10,6 +11,7 @@ from eventlog.clock import Clock
 from market import calendar
 from service import notify, redaction
 from service.alerts import changes, courier, message
+from service.alerts.changes import Alert
 from service.alerts.courier import Courier
 from service.alerts.day import Day, session_to_sum_up
 from service.health import snapshot
@@ -41,6 +43,8 @@ class Monitor:
         watchdog = notify.watchdog_seconds()
         pause = LOOK_SECONDS if watchdog is None else min(LOOK_SECONDS, watchdog / 3)
         self._courier.start()
+        # A file that is there can be written on a full disk too.
+        self._save()
         try:
             while not stop.is_set():
                 await self.look_safely()
@@ -71,14 +75,23 @@ class Monitor:
 
     def _tell_changes(self, seen: Snapshot) -> None:
         alerts = self._changes.observe(seen.checks, seen.taken_us)
+        if alerts:
+            # Before anything is sent: an alert that a crash keeps from going out is due at the next start.
+            self._save()
         for alert in alerts:
             level = {"warning": "WARNING", "error": "ERROR", "recovered": "INFO"}[alert.level]
             logger.bind(event=f"alert.{alert.level}", check=alert.check, value=alert.value).log(
                 level, "{}: {}", alert.check, alert.sentence
             )
-            self._courier.post(message.of_alert(alert))
-        if alerts:
-            changes.save(self._changes, self._changes_path)
+            taken = functools.partial(self._note_taken, alert)
+            self._courier.post(message.of_alert(alert), taken, alert.is_wanted)
+
+    def _note_taken(self, alert: Alert) -> None:
+        self._changes.taken(alert)
+        self._save()
+
+    def _save(self) -> None:
+        changes.save(self._changes, self._changes_path)
 
     async def _tell_day(self, seen: Snapshot) -> None:
         digest = await self._day.digest(seen, self._settings)

@@ -11,12 +11,11 @@ Source = Literal["schwab", "simulated"]
 def claim(data_dir: Path, source: Source) -> None:
     """Mark `data_dir` as holding ticks of `source`. Raises UsageError when it holds those of the other."""
     marker = data_dir / "source"
-    if not marker.exists():
+    found = marker.read_text().strip() if marker.exists() else ""
+    if not found:
         marker.write_text(source + "\n")
         marker.chmod(0o600)
-        return
-    found = marker.read_text().strip()
-    if found != source:
+    elif found != source:
         raise UsageError(
             f"{data_dir} holds {found} ticks, and {source} ones must not be mixed in: choose another --data-dir"
         )

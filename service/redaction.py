@@ -24,11 +24,12 @@ _KEY_NAMES = (
     r"access_token|refresh_token|id_token|token|code|client_secret|app_secret|app_key|secret|password|passwd|pwd"
     r"|api_?key|service_role_key|authorization|schwabClientCorrelId|schwabClientCustomerId|X-Amz-Signature"
 )
+# What must be followed by something is bounded, or a long word would be searched to its end from each of its letters.
 _LOOKS_SECRET = re.compile(
-    r"(?P<jwt>eyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?)"
+    r"(?P<jwt>eyJ[\w-]{6,1000}\.[\w-]+(?:\.[\w-]*)?)"
     r"|(?P<supabase>sb_(?:secret|publishable)_[\w-]+)"
     r"|(?P<scheme>\b(?:Bearer|Basic)\s+)[\w.~+/@=%-]{6,}"
-    r"|(?P<dsn>\w[\w+.-]*://[^\s/:@\"']*:)[^\s@\"']+(?=@)"
+    r"|(?P<dsn>\w[\w+.-]{0,30}://[^\s/:@\"']{0,100}:)[^\s@\"']{1,1000}(?=@)"
     r"|(?P<hook>(?:hooks\.slack\.com/|discord(?:app)?\.com/api/webhooks/|api\.telegram\.org/bot))[^\s\"'?]+"
     rf"|(?P<named>\\?[\"']?\b(?:{_KEY_NAMES})\\?[\"']?\s*[:=]\s*\\?[\"']?(?:(?:Bearer|Basic)\s+)?)(?!\[redacted)[^\s\"'\\&,;)}}\]]{{6,}}",
     re.IGNORECASE,

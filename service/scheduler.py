@@ -11,10 +11,23 @@ from eventlog.errors import TicktapeError
 from service import jobs
 from service.context import Context
 
+PRUNE_GRACE_SECONDS = 12 * 3600
+"""A machine that was busy or asleep at the hour prunes later that day, not a day later."""
+
 
 @contextlib.asynccontextmanager
 async def serve(context: Context) -> AsyncIterator[None]:
     """Run the jobs until the block ends."""
+    scheduler = planned(context)
+    scheduler.start()
+    try:
+        yield
+    finally:
+        scheduler.shutdown(wait=False)
+
+
+def planned(context: Context) -> AsyncIOScheduler:
+    """The jobs, not running yet."""
     scheduler = AsyncIOScheduler(timezone="UTC")
     if context.replicator is not None:
         scheduler.add_job(
@@ -26,12 +39,17 @@ async def serve(context: Context) -> AsyncIterator[None]:
             id="replicate",
         )
     if context.settings.retention_days:
-        scheduler.add_job(prune, "cron", args=[context], hour=3, timezone="America/New_York", coalesce=True, id="prune")
-    scheduler.start()
-    try:
-        yield
-    finally:
-        scheduler.shutdown(wait=False)
+        scheduler.add_job(
+            prune,
+            "cron",
+            args=[context],
+            hour=3,
+            timezone="America/New_York",
+            coalesce=True,
+            misfire_grace_time=PRUNE_GRACE_SECONDS,
+            id="prune",
+        )
+    return scheduler
 
 
 async def prune(context: Context) -> dict[str, Any]:
@@ -42,6 +60,6 @@ async def prune(context: Context) -> dict[str, Any]:
         logger.bind(event="retention.refused").warning("nothing was pruned: {}", error)
         return {}
     logger.bind(event="retention.pruned", **done).info(
-        "{} events pruned, the last was seq {}", done["events"], done["through_seq"]
+        "{} events and {} rows pruned, the last was seq {}", done["events"], done["rows"], done["through_seq"]
     )
     return done

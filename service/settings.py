@@ -52,7 +52,7 @@ class Settings(pydantic_settings.BaseSettings):
     options_0dte: bool = Field(False, description="true: record the option chain that expires next")
     options_strikes: int = Field(10, ge=1, le=100, description="Strikes on each side of the money")
     option_symbols: Tickers = Field((), description="Further option symbols, comma-separated")
-    retention_days: int = Field(0, ge=0, description="Delete delivered events older than so many days; 0: never")
+    retention_days: int = Field(0, ge=0, description="Delete delivered data older than so many days; 0: never")
     health_host: str = Field("127.0.0.1", description="Address of health, metrics and the live page")
     health_port: int = Field(8787, ge=0, le=65535, description="Port of health, metrics and the live page")
     shutdown_seconds: float = Field(10, gt=0, le=300, description="Time to flush on SIGTERM")
@@ -136,9 +136,25 @@ def load(**overrides: Any) -> Settings:
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**given)
+        return Settings(**given | {"_env_file": _dotenv()})
     except pydantic.ValidationError as error:
         raise UsageError(_first_problem(error)) from None
+
+
+def _dotenv() -> Path | None:
+    """`.env` of the working directory, None where there is none. Raises UsageError for one that cannot be read."""
+    path = Path(".env")
+    try:
+        if not path.is_file():
+            return None
+    except PermissionError:
+        # The directory is closed to this user, such as the home of who called sudo -u: then it is not meant for him.
+        return None
+    try:
+        path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f".env in the working directory cannot be read: {error}") from None
+    return path
 
 
 def _first_problem(error: pydantic.ValidationError) -> str:

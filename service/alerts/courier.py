@@ -1,9 +1,9 @@
 """Carries messages to their channels, each at its own pace. What cannot be sent waits, is tried again, then dropped."""
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import tenacity
@@ -44,6 +44,21 @@ def channels(settings: Settings) -> list[Channel]:
     return found
 
 
+def _nothing() -> None:
+    pass
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class _Parcel:
+    message: Message
+    taken: Callable[[], None]
+    wanted: Callable[[], bool]
+
+
 class Courier:
     """A bounded queue and a task for each channel. `post` never waits and never raises."""
 
@@ -51,15 +66,17 @@ class Courier:
         self._lanes = [_Lane(channel, first_wait_seconds) for channel in to]
         self._tasks: list[asyncio.Task[None]] = []
 
-    @property
-    def has_channels(self) -> bool:
-        """Whether anybody is told at all."""
-        return bool(self._lanes)
+    def post(
+        self, message: Message, taken: Callable[[], None] = _nothing, wanted: Callable[[], bool] = _always
+    ) -> None:
+        """Put the message on its way. Every channel that takes it calls `taken`, and so does having none.
 
-    def post(self, message: Message) -> None:
-        """Put the message on its way."""
+        `wanted` is asked when a channel's turn has come, after what was posted before: False drops the message there.
+        """
+        if not self._lanes and wanted():
+            taken()
         for lane in self._lanes:
-            lane.put(message)
+            lane.put(_Parcel(message, taken, wanted))
 
     def start(self) -> None:
         """Begin to carry."""
@@ -79,14 +96,14 @@ class _Lane:
     def __init__(self, channel: Channel, first_wait_seconds: float) -> None:
         self.channel = channel
         self._first_wait_seconds = first_wait_seconds
-        self._waiting: deque[Message] = deque(maxlen=WAITING_MAX)
+        self._waiting: deque[_Parcel] = deque(maxlen=WAITING_MAX)
         self._has_some = asyncio.Event()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
-    def put(self, message: Message) -> None:
+    def put(self, parcel: _Parcel) -> None:
         """The oldest goes when there are too many: the newest says best how things are."""
-        self._waiting.append(message)
+        self._waiting.append(parcel)
         self._has_some.set()
         self._is_idle.clear()
 
@@ -97,11 +114,13 @@ class _Lane:
         while True:
             await self._has_some.wait()
             while self._waiting:
-                await self._deliver(self._waiting.popleft())
+                parcel = self._waiting.popleft()
+                if parcel.wanted() and await self._deliver(parcel.message):
+                    parcel.taken()
             self._has_some.clear()
             self._is_idle.set()
 
-    async def _deliver(self, message: Message) -> None:
+    async def _deliver(self, message: Message) -> bool:
         first = self._first_wait_seconds
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(UndeliveredError),
@@ -118,6 +137,9 @@ class _Lane:
             # Whatever a library does wrong here, the recording goes on.
             detail = redaction.redact(f"{type(error).__name__}: {error}")
             logger.bind(event="alert.dropped", channel=self.channel.name, subject=message.subject).error("{}", detail)
+        else:
+            return True
+        return False
 
     def _note(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -127,13 +149,12 @@ class _Lane:
         )
 
 
-async def send_now(to: Sequence[Channel], message: Message, timeout_seconds: float) -> None:
-    """One attempt on every channel, for the last words of a process that ends."""
+async def send_now(to: Sequence[Channel], message: Message, timeout_seconds: float) -> bool:
+    """One attempt on every channel, for the last words of a process; True when one took it, or there is none."""
     sending = [asyncio.create_task(channel.send(message)) for channel in to]
-    if sending:
-        done, late = await asyncio.wait(sending, timeout=timeout_seconds)
-        for task in late:
-            task.cancel()
-        for task in done:
-            with contextlib.suppress(Exception):
-                task.result()
+    if not sending:
+        return True
+    done, late = await asyncio.wait(sending, timeout=timeout_seconds)
+    for task in late:
+        task.cancel()
+    return any(not task.cancelled() and task.exception() is None for task in done)

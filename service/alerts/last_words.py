@@ -11,11 +11,12 @@ TIMEOUT_SECONDS = 5.0
 
 
 async def tell(settings: Settings, error: BaseException) -> None:
-    """Send what ended the process to every channel, with one attempt. Raises nothing."""
+    """Send what ended the process to every channel, with one attempt; what no channel took is not noted as told."""
     detail = str(error) if isinstance(error, TicktapeError) else f"{type(error).__name__}: {error}"
     sentence = redaction.redact(f"The service ended: {detail}")
     path = settings.data_dir / "alerts.json"
     opened = changes.load(path)
     for alert in opened.observe([Check("process", "error", "ended", sentence)], SystemClock().now_us()):
-        changes.save(opened, path)
-        await courier.send_now(courier.channels(settings), message.of_alert(alert), TIMEOUT_SECONDS)
+        if await courier.send_now(courier.channels(settings), message.of_alert(alert), TIMEOUT_SECONDS):
+            opened.taken(alert)
+            changes.save(opened, path)

@@ -9,11 +9,14 @@ import smtplib
 import ssl
 import threading
 
+from loguru import logger
+
 from service.alerts.errors import RefusedError, UndeliveredError
 from service.alerts.message import Message
 from service.settings import Settings
 
 TIMEOUT_SECONDS = 20.0
+FINAL_CODE = 500
 
 
 class Mail:
@@ -42,12 +45,28 @@ class Mail:
     def _send(self, message: Message) -> None:
         host = f"{self._settings.smtp_host}:{self._settings.smtp_port}"
         try:
-            with self._connected() as server:
-                server.send_message(self._mail(message))
-        except (smtplib.SMTPAuthenticationError, smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused) as error:
-            raise RefusedError(f"{host} refused the mail ({type(error).__name__}): check SMTP_USER, SMTP_TO") from error
+            refused = self._handed_over(self._mail(message))
         except (OSError, smtplib.SMTPException) as error:
-            raise UndeliveredError(f"no mail through {host} ({type(error).__name__})") from error
+            codes = _codes(error)
+            what = " ".join([type(error).__name__, *map(str, sorted(codes))])
+            if codes and min(codes) >= FINAL_CODE:
+                raise RefusedError(f"{host} refused the mail ({what}): check SMTP_USER, SMTP_FROM, SMTP_TO") from error
+            raise UndeliveredError(f"no mail through {host} ({what})") from error
+        if refused:
+            whom = ", ".join(f"{address} ({code})" for address, (code, _) in refused.items())
+            logger.bind(event="alert.partly_refused").warning("{} took the mail, but not for {}", host, whom)
+
+    def _handed_over(self, mail: email.message.EmailMessage) -> dict[str, tuple[int, bytes]]:
+        """Who was refused while others were not."""
+        server = self._connected()
+        try:
+            refused = server.send_message(mail)
+            # The server has the mail: what goes wrong from here on must not send it again.
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                server.quit()
+            return refused
+        finally:
+            server.close()
 
     def _connected(self) -> smtplib.SMTP:
         settings = self._settings
@@ -75,6 +94,13 @@ class Mail:
         mail["Date"] = email.utils.localtime()
         mail.set_content(message.text)
         return mail
+
+
+def _codes(error: Exception) -> set[int]:
+    """What the server answered: below FINAL_CODE, such as 450 of greylisting, it may take the mail later."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return {code for code, _ in error.recipients.values()}
+    return {error.smtp_code} if isinstance(error, smtplib.SMTPResponseException) else set()
 
 
 def _settle(sent: "concurrent.futures.Future[None]", error: BaseException | None) -> None:

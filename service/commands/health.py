@@ -2,14 +2,23 @@
 
 import asyncio
 import json
+import sys
+import traceback
 from typing import Annotated, Any
 
 import typer
 
-from service import options
+from eventlog.errors import TicktapeError
+from service import options, redaction
 from service import settings as settings_module
-from service.health.check import SEVERITY, Level
+from service.health.check import SEVERITY, VITAL, Level
 from service.settings import Settings
+
+
+class NotTakenError(TicktapeError):
+    """Health could not be taken. Not exit code 1, which is a warning here: who asks would take that for healthy."""
+
+    exit_code = SEVERITY["error"]
 
 
 def register(app: typer.Typer) -> None:
@@ -19,14 +28,32 @@ def register(app: typer.Typer) -> None:
 
 def health(
     local: Annotated[bool, typer.Option("--local", help="Ask this machine only, not the destination.")] = False,
+    alive: Annotated[bool, typer.Option("--alive", help="Only: does it run and record? Exit code 0 or 2.")] = False,
     data_dir: options.DataDir = None,
     as_json: options.Json = False,
 ) -> int:
     """Is all well? Exit code 0 healthy, 1 warning, 2 error. Example: ticktape health --local."""
     settings = settings_module.load(data_dir=data_dir)
-    report = asyncio.run(_report(settings, local))
+    report = asyncio.run(_report_or_failure(settings, local or alive))
+    if alive:
+        report["checks"] = [check for check in report["checks"] if check["name"] in VITAL]
+        report["level"] = _level(report)
     print(json.dumps(report) if as_json else _table(report))
-    return SEVERITY[_level(report)]
+    return 0 if alive and report["level"] == "warning" else SEVERITY[_level(report)]
+
+
+async def _report_or_failure(settings: Settings, local: bool) -> dict[str, Any]:
+    try:
+        return await _report(settings, local)
+    except TicktapeError as error:
+        if error.exit_code != SEVERITY["warning"]:
+            raise
+        raise NotTakenError(str(error)) from error
+    except Exception as error:
+        print(redaction.redact(traceback.format_exc()), file=sys.stderr)
+        raise NotTakenError(
+            f"{type(error).__name__}: {error} (a bug in ticktape: please report the lines above)"
+        ) from error
 
 
 async def _report(settings: Settings, local: bool) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from eventlog import database, events
 from eventlog.clock import SystemClock
 from eventlog.database import Database
 from eventlog.errors import UsageError
-from eventlog.reader import LOG_FILE, LogReader, open_log_reader
+from eventlog.reader import LogReader, open_log_reader
 from indicators import check, plot, query
 from indicators.bars import MINUTE_US
 from service import logs, options, work
 from service import settings as settings_module
-from service.commands import log_show, progress
+from service.commands import log_show, outputs, progress
 from service.settings import Settings
 
 _FOR_EVER = 2**62
@@ -45,8 +45,7 @@ def rebuild(
 ) -> int:
     """Replay the log into new indicators and swap them in. Example: ticktape rebuild --from 2026-11-20 --check."""
     settings = settings_module.load(data_dir=data_dir)
-    if not (settings.data_dir / LOG_FILE).is_file():
-        raise UsageError(f"there is no log in {settings.data_dir}; set DATA_DIR or give --data-dir")
+    work.require_log(settings.data_dir)
     _check_day(day)
     if only_check:
         if day is not None or ticker is not None:
@@ -77,7 +76,8 @@ def show(
     settings = settings_module.load(data_dir=data_dir)
     since_us = log_show.parse_time(since, SystemClock().now_us())
     if plot_file is not None:
-        asyncio.run(_plot(settings, ticker.upper(), since_us, plot_file))
+        with outputs.to(plot_file):
+            asyncio.run(_plot(settings, ticker.upper(), since_us, plot_file))
         return 0
     for row in asyncio.run(_rows(settings, ticker.upper(), since_us, limit)):
         print(_as_json(row) if as_json else _line(row))

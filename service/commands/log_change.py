@@ -1,6 +1,9 @@
 """`ticktape log`: files out of the log and into it, and what keeps it small."""
 
 import asyncio
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +14,12 @@ from eventlog import backup, columns, export
 from eventlog import clock as clock_module
 from eventlog.errors import UsageError
 from eventlog.lock import InstanceLock
+from eventlog.reader import LOG_FILE
 from eventlog.verify import Verification
-from service import options, work
+from service import directory as data_directory
+from service import full_disk, options, work
 from service import settings as settings_module
-from service.commands import log_show, progress
+from service.commands import log_show, outputs, progress
 
 Format = Annotated[str, typer.Option("--format", help="parquet or csv.")]
 
@@ -53,7 +58,7 @@ def export_log(
         until_us=log_show.parse_time(until, now_us) if until else 2**62,
     )
     chosen: columns.Format = "csv" if form == "csv" else "parquet"
-    with progress.bar("exporting") as report:
+    with outputs.to(target), progress.bar("exporting") as report:
         done = asyncio.run(export.export(_directory(data_dir), target, chosen, selection, report))
     answer = {"events": done.events, "files": done.files, "through_seq": done.through_seq}
     return _answer(answer, f"{done.events} events in {done.files} files under {target}", as_json)
@@ -84,7 +89,7 @@ def backup_log(
     as_json: options.Json = False,
 ) -> int:
     """A verified copy of the log, also while the service runs. Example: ticktape log backup log-2026-11-20.db."""
-    with progress.bar("verifying the copy") as report:
+    with outputs.to(target), progress.bar("verifying the copy") as report:
         result = asyncio.run(backup.backup(_directory(data_dir), target, report))
     return _answer(verification(result), f"{target}: {result.events} events up to {result.last_seq}, verified", as_json)
 
@@ -96,22 +101,47 @@ def restore_log(
 ) -> int:
     """Put a backup in the place of the log; stop the service first. Example: ticktape log restore log.db."""
     directory = _directory(data_dir)
-    with InstanceLock(directory), progress.bar("verifying the copy") as report:
-        result = asyncio.run(backup.restore(directory, source, report))
-    text = (
-        f"restored {result.events} events up to {result.last_seq}; the log that was there is now "
-        f"{directory / 'events.db.before-restore'}; next: ticktape rebuild"
-    )
-    return _answer(verification(result), text, as_json)
+    if not source.is_file():
+        raise UsageError(f"{source}: no such backup")
+    missing = [path for path in (directory, *directory.parents) if not os.path.lexists(path)]
+    data_directory.prepare(directory)
+    with (
+        full_disk.named(directory),
+        InstanceLock(directory),
+        _unmade_when_refused(directory, missing),
+        progress.bar("verifying the copy") as report,
+    ):
+        restored = asyncio.run(backup.restore(directory, source, report))
+    result = restored.verification
+    kept = f"the log that was there is now {restored.kept_as}; " if restored.kept_as else ""
+    text = f"restored {result.events} events up to {result.last_seq}; {kept}the next start rebuilds the indicators"
+    kept_as = str(restored.kept_as) if restored.kept_as else None
+    return _answer({**verification(result), "kept_as": kept_as}, text, as_json)
+
+
+@contextlib.contextmanager
+def _unmade_when_refused(directory: Path, made: list[Path]) -> Iterator[None]:
+    """Take the folders `made` away again, `directory` the first of them, unless a log was put there."""
+    try:
+        yield
+    except BaseException:
+        if made and not (directory / LOG_FILE).exists():
+            for name in ("lock", "events.head"):
+                (directory / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                for path in made:
+                    path.rmdir()
+        raise
 
 
 def accept_loss(data_dir: options.DataDir = None, as_json: options.Json = False) -> int:
     """Go on with a log that has lost its last events; the loss is recorded. Example: ticktape log accept-loss."""
     directory = _directory(data_dir)
-    with InstanceLock(directory):
+    work.require_log(directory)
+    with full_disk.named(directory), InstanceLock(directory):
         head, acknowledged = asyncio.run(backup.accept_loss(directory))
     answer = {"after_seq": head, "through_seq": acknowledged}
-    text = f"events {head + 1} to {acknowledged} are recorded as lost; next: ticktape rebuild"
+    text = f"events {head + 1} to {acknowledged} are recorded as lost; the next start rebuilds the indicators"
     return _answer(answer, text, as_json)
 
 
@@ -121,11 +151,11 @@ def prune_log(
     data_dir: options.DataDir = None,
     as_json: options.Json = False,
 ) -> int:
-    """Delete old events that are folded and delivered. Example: ticktape log prune --keep-days 365."""
+    """Delete old events, folded and delivered, and their rows. Example: ticktape log prune --keep-days 365."""
     args = {"keep_days": keep_days, "exported": str(exported.absolute()) if exported else None}
     settings = settings_module.load(data_dir=data_dir)
     answer = work.perform_with_bar(settings, "log_prune", args, "pruning")
-    text = f"{answer['events']} events pruned, {answer['freed_bytes']} bytes given back"
+    text = f"{answer['events']} events and {answer['rows']} rows pruned, {answer['freed_bytes']} bytes given back"
     if answer["held_by"]:
         text += f"; older events are kept because {answer['held_by']} still needs them"
     return _answer(answer, text, as_json)

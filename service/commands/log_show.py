@@ -10,6 +10,8 @@ from eventlog.errors import UsageError
 from eventlog.events import StoredEvent
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_FIRST_US, _LAST_US = 0, 253_402_300_799_999_999
+"""What has a date: 1970, before which there are no ticks, to 9999."""
 _UNITS = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 
@@ -22,13 +24,13 @@ def parse_time(text: str, now_us: int) -> int:
     """Microseconds of an ISO date or time (UTC unless it says otherwise), or of "15m", "2h", "3d" ago."""
     ago = re.fullmatch(r"(\d{1,6})([smhd])", text)
     if ago:
-        return now_us - int(ago[1]) * _UNITS[ago[2]]
+        return max(now_us - int(ago[1]) * _UNITS[ago[2]], _FIRST_US)
     try:
         time = datetime.datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"{text!r} is not a time: write 2026-11-20, 2026-11-20T14:30:00Z or 15m, 2h, 3d") from error
     time = time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
-    return (time - _EPOCH) // datetime.timedelta(microseconds=1)
+    return min(max((time - _EPOCH) // datetime.timedelta(microseconds=1), _FIRST_US), _LAST_US)
 
 
 def line(event: StoredEvent) -> str:

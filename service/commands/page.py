@@ -7,6 +7,7 @@ import typer
 
 from eventlog.errors import UsageError
 from service import settings as settings_module
+from service.commands import outputs
 from service.web import static_host
 
 
@@ -26,6 +27,7 @@ def page(
     if not settings.supabase_url:
         raise UsageError("SUPABASE_URL is missing: set it, or give --url https://<project>.supabase.co")
     has_options = settings.options_0dte or bool(settings.option_symbols)
-    static_host.write(out, settings.supabase_url, key, settings.stream_ticker, has_options)
+    with outputs.to(out):
+        static_host.write(out, settings.supabase_url, key, settings.stream_ticker, has_options)
     print(f"{out}: ready to deploy, such as with `npx vercel deploy --prod {out}` (docs/FRONTEND.md)")
     return 0

@@ -49,7 +49,10 @@ def verify(
     if until:
         args["until_us"] = log_show.parse_time(until, clock_module.SystemClock().now_us())
     answer = work.perform_with_bar(settings_module.load(data_dir=data_dir), "verify", args, "comparing hours")
-    _print(answer, "\n".join(map(_verdict, answer["tables"])), as_json)
+    lines = list(map(_verdict, answer["tables"]))
+    if answer["since_us"] > args["since_us"]:
+        lines.insert(0, f"compared since {log_show.iso(answer['since_us'])}: what is older was pruned from the log")
+    _print(answer, "\n".join(lines), as_json)
     return 0 if all(report["agrees"] or _is_mended(report) for report in answer["tables"]) else 1
 
 
@@ -63,7 +66,8 @@ def _verdict(report: dict[str, Any]) -> str:
         return head + "equal"
     text = f"{report['missing']} missing, {report['different']} different, {report['only_remote']} only there"
     examples = "".join(f"\n    {key}" for key in report["examples"])
-    return f"{head}{text}, {report['repaired']} repaired{examples}"
+    refused = f", {report['refused']} refused" if report["refused"] else ""
+    return f"{head}{text}, {report['repaired']} repaired{refused}{examples}"
 
 
 def replicate(

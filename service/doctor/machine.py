@@ -48,7 +48,7 @@ def _directory(path: Path) -> Check:
 
 
 def disk(free_bytes: int) -> Check:
-    """Is there room for some weeks? A ticker at two ticks a second writes about 25 MB a day."""
+    """Is there room for some weeks? A ticker at two ticks a second writes about 13 MB a day."""
     value = f"{size(free_bytes)} free"
     if free_bytes < DISK_ERROR_BYTES:
         return Check("disk", "error", value, "There is no room to record: make some, or choose another DATA_DIR.")

@@ -9,6 +9,9 @@ Level = Literal["ok", "warning", "error"]
 SEVERITY: dict[Level, int] = {"ok": 0, "warning": 1, "error": 2}
 """Also the exit code of `ticktape health`."""
 
+VITAL = ("process", "log")
+"""An error of one of these means that nothing is recorded; any other leaves the recording alone."""
+
 
 @dataclass(frozen=True)
 class Check:

@@ -11,6 +11,7 @@ SECOND_US = 1_000_000
 
 SILENT_WARNING_SECONDS = 60
 SILENT_ERROR_SECONDS = 300
+GARBAGE_WARNING_US = 600 * SECOND_US
 DISCONNECTED_WARNING_SECONDS = 30
 DISCONNECTED_ERROR_SECONDS = 120
 LAG_WARNING_EVENTS = 10_000
@@ -67,10 +68,6 @@ def _disconnected(facts: Facts, status: FeedFacts) -> Check:
 
 
 def _freshness(facts: Facts, status: FeedFacts) -> Check:
-    if status.refused_tickers:
-        names = ", ".join(status.refused_tickers[:5])
-        sentence = f"Schwab does not stream {names}: its limit of symbols is reached; shorten STREAM_TICKER."
-        return Check("feed", "warning", f"{len(status.refused_tickers)} refused", sentence)
     since_us = max(filter(None, (status.last_tick_us, status.session_open_us, facts.started_us)))
     seconds = (facts.now_us - since_us) / SECOND_US
     value = f"{duration(seconds)} ago" if status.last_tick_us else "no tick yet"
@@ -78,6 +75,14 @@ def _freshness(facts: Facts, status: FeedFacts) -> Check:
     if level != "ok":
         sentence = f"No tick for {duration(seconds)} in regular hours: is trading halted, is the ticker right?"
         return Check("feed", level, value, sentence)
+    if status.refused_tickers:
+        names = ", ".join(status.refused_tickers[:5])
+        sentence = f"Schwab refuses {names}: its limit of symbols is reached, or OPTION_SYMBOLS is wrong."
+        return Check("feed", "warning", f"{len(status.refused_tickers)} refused", sentence)
+    if status.last_garbage_us is not None and facts.now_us - status.last_garbage_us < GARBAGE_WARNING_US:
+        count = dict(status.received).get("garbage", 0)
+        sentence = f"{count} frames or items of the stream were unreadable so far: see the log lines `feed.garbage`."
+        return Check("feed", "warning", f"{count} unreadable", sentence)
     if status.quiet_tickers and status.is_regular:
         names = ", ".join(status.quiet_tickers[:5])
         return Check("feed", "warning", value, f"Nothing from {names}: are the symbols right, is trading halted?")

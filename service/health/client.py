@@ -20,12 +20,14 @@ def ask(settings: Settings) -> dict[str, Any] | None:
     connection = http.client.HTTPConnection(host, settings.health_port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/readyz", headers={"Host": f"{name}:{settings.health_port}"})
-        report: dict[str, Any] = json.loads(connection.getresponse().read())
+        report: Any = json.loads(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:
         connection.close()
     # Whatever else answers on that port is not the service of this directory.
+    if not isinstance(report, dict):
+        return None
     return report if report.get("pid") == holder(settings.data_dir) is not None else None
 
 

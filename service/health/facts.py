@@ -9,7 +9,7 @@ class FeedFacts:
     """The stream. `session_open_us` is when the present session began, None while the market is closed.
 
     `is_regular` tells whether the regular session is on: only then must a liquid ticker tick every minute. `received`
-    counts what came since the start, by kind.
+    counts what came since the start, by kind; `last_garbage_us` is when it was last seen that something was unreadable.
     """
 
     state: str
@@ -24,6 +24,7 @@ class FeedFacts:
     last_error: str | None = None
     quiet_tickers: tuple[str, ...] = ()
     refused_tickers: tuple[str, ...] = ()
+    last_garbage_us: int | None = None
 
 
 @dataclass(frozen=True)

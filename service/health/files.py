@@ -1,6 +1,5 @@
 """Facts from the files alone, for a service that does not run or does not answer. Reads mode=ro, touches no network."""
 
-import datetime
 import sqlite3
 import time
 from importlib.metadata import version
@@ -16,8 +15,9 @@ from indicators import store
 from market import calendar
 from replicator import tables
 from replicator.cursors import Cursor, CursorStore
-from service.health.facts import Facts, GapFacts, LogFacts, ProjectionFacts, TableFacts
-from service.health.live import count_gaps, storage
+from service.health import holes
+from service.health.facts import Facts, LogFacts, ProjectionFacts, TableFacts
+from service.health.live import storage
 from service.settings import Settings
 
 _LAST_USED = "SELECT destination FROM cursors ORDER BY updated_us DESC LIMIT 1"
@@ -46,19 +46,11 @@ async def _from_log(settings: Settings, now_us: int, reader: LogReader, clock: C
         log=LogFacts("closed", head),
         projection=projection,
         tables=shipped,
-        gaps=await _gaps(settings, reader, now_us),
+        gaps=await holes.today(reader, settings, now_us),
         storage=storage(settings.data_dir, days),
         is_token_needed=_is_recorded_from_schwab(settings.data_dir),
         token_age_seconds=token_age_seconds(settings.token_path),
     )
-
-
-async def _gaps(settings: Settings, reader: LogReader, now_us: int) -> GapFacts:
-    since_us = calendar.eastern_us(calendar.trading_day(now_us), datetime.time(0))
-    found = []
-    for ticker in ("", *settings.stream_ticker):
-        found += await reader.read_range(ticker, since_us, now_us + 1, ["feed_gap"])
-    return count_gaps(found, settings, since_us)
 
 
 async def _from_state(settings: Settings, head: int, clock: Clock) -> tuple[ProjectionFacts, tuple[TableFacts, ...]]:

@@ -6,11 +6,10 @@ import msgspec
 from aiohttp import web
 
 from service.health import snapshot
+from service.health.check import VITAL
 
 if TYPE_CHECKING:
     from service.app import Service
-
-FATAL_CHECKS = ("process", "log")
 
 
 def routes(service: "Service") -> list[web.RouteDef]:
@@ -19,7 +18,7 @@ def routes(service: "Service") -> list[web.RouteDef]:
     async def healthz(_request: web.Request) -> web.Response:
         """200 while the process works and the log takes what arrives, whatever else is wrong; else 503."""
         found = await snapshot.take(service)
-        failed = any(check.level == "error" for check in found.checks if check.name in FATAL_CHECKS)
+        failed = any(check.level == "error" for check in found.checks if check.name in VITAL)
         return _json(found.report(), 503 if failed else 200)
 
     async def readyz(_request: web.Request) -> web.Response:

@@ -1,21 +1,20 @@
 """Facts of the running service, from the status objects that the rooms keep anyway. Costs about a millisecond."""
 
 import shutil
-from datetime import date, time
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from eventlog import events
 from eventlog.clock import Clock
-from eventlog.events import StoredEvent
+from eventlog.errors import CorruptEventError
 from eventlog.log import EventLog
-from feed.hours import Hours
 from feed.schwab import LiveSource, Source
 from market import calendar
-from replicator.pump import TableStatus
+from replicator.standing import TableStatus
+from service.health import holes
 from service.health.facts import (
     Facts,
     FeedFacts,
@@ -44,7 +43,8 @@ class Gatherer:
         self._clock = clock
         self._gaps_of: tuple[date, int] | None = None
         self._gaps = GapFacts(0, 0.0)
-        self._first_us: int | None = None
+        self._garbage = 0
+        self._garbage_us: int | None = None
         self._behind = Behind()
 
     async def facts(self, service: "Service") -> Facts:
@@ -63,8 +63,8 @@ class Gatherer:
                 projection.state, projection.checkpoint, projection.lag_events, projection.error
             ),
             tables=_tables(service, log.head, projection.revision, now_us, self._behind),
-            gaps=await self._gaps_today(now_us),
-            storage=storage(context.settings.data_dir, await self._days_recorded(now_us)),
+            gaps=await self.gaps_today(now_us),
+            storage=storage(context.settings.data_dir, await self.days_recorded(now_us)),
             is_token_needed=isinstance(self._source, LiveSource),
             token_age_seconds=self._source.token_age_seconds(),
         )
@@ -87,24 +87,32 @@ class Gatherer:
             last_error=status.last_error,
             quiet_tickers=tuple(status.silent_tickers + status.suspicious_tickers),
             refused_tickers=tuple(status.refused_tickers),
+            last_garbage_us=self.last_garbage_us(status.counters.garbage, now_us),
         )
 
-    async def _gaps_today(self, now_us: int) -> GapFacts:
-        today, gaps_on_record = calendar.trading_day(now_us), self._log.appended(["feed_gap"])
-        if self._gaps_of != (today, gaps_on_record):
-            since_us = calendar.eastern_us(today, time(0))
-            found: list[StoredEvent] = []
-            for ticker in ("", *self._settings.stream_ticker):
-                found += await self._log.read_range(ticker, since_us, now_us + 1, ["feed_gap"])
-            self._gaps = count_gaps(found, self._settings, since_us)
-            self._gaps_of = (today, gaps_on_record)
+    def last_garbage_us(self, count: int, now_us: int) -> int | None:
+        """When `count` was seen to rise last."""
+        if count > self._garbage:
+            self._garbage, self._garbage_us = count, now_us
+        return self._garbage_us
+
+    async def gaps_today(self, now_us: int) -> GapFacts:
+        """The holes of the present ET day."""
+        known = calendar.trading_day(now_us), self._log.appended(["feed_gap"])
+        if self._gaps_of != known:
+            # A gap is counted when it is accepted, but can be read only when it is committed.
+            is_everything_readable = self._log.status().queued == 0
+            self._gaps = await holes.today(self._log, self._settings, now_us)
+            self._gaps_of = known if is_everything_readable else None
         return self._gaps
 
-    async def _days_recorded(self, now_us: int) -> float:
-        if self._first_us is None:
-            first = await self._log.read(0, 1)
-            self._first_us = first.events[0].recorded_us if first.events else None
-        return 0.0 if self._first_us is None else (now_us - self._first_us) / calendar.DAY_US
+    async def days_recorded(self, now_us: int) -> float:
+        """The age of the first event, 0 where it cannot be read. Looked up each time: retention takes it away."""
+        try:
+            first = (await self._log.read(0, 1)).events
+        except CorruptEventError:
+            return 0.0
+        return (now_us - first[0].recorded_us) / calendar.DAY_US if first else 0.0
 
 
 class Behind:
@@ -144,20 +152,6 @@ def _tables(service: "Service", head: int, revision: int, now_us: int, behind: "
         )
         for status in replicator.status()
     )
-
-
-def count_gaps(found: list[StoredEvent], settings: Settings, since_us: int) -> GapFacts:
-    """How many holes of `found` lie in a session after `since_us`, and for how long."""
-    hours = Hours(settings.session, always=settings.skip_market_hours)
-    count, lost_us, reason = 0, 0, None
-    for event in found:
-        gap = events.decode(event)
-        if isinstance(gap, events.FeedGap):
-            parts = hours.within_sessions(max(gap.from_us, since_us), gap.to_us)
-            if parts:
-                count, reason = count + 1, gap.reason
-                lost_us += sum(until_us - from_us for from_us, until_us in parts)
-    return GapFacts(count, lost_us / 1_000_000, reason)
 
 
 def storage(data_dir: Path, days_recorded: float) -> StorageFacts:

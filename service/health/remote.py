@@ -13,6 +13,9 @@ from service.settings import Settings
 RECENT_SECONDS = 300
 ERROR_RATE_WARNING = 0.01
 TIMEOUT_SECONDS = 15.0
+COLUMNS = frozenset(
+    {"ticker", "status", "is_healthy", "seconds_since_last_tick", "records_last_hour", "errors_last_hour"}
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,20 @@ async def _ask_supabase(settings: Settings) -> tuple[list[dict[str, Any]], int]:
     for answer in (health, recent):
         if not answer.is_success:
             raise NoAnswerError(f"Supabase answers {answer.status_code}: {answer.text[:200]} See `ticktape doctor`.")
-    return health.json(), int(recent.headers["Content-Range"].rpartition("/")[2])
+    try:
+        return _rows(health.json()), int(recent.headers["Content-Range"].rpartition("/")[2])
+    except (ValueError, KeyError) as error:
+        raise NoAnswerError(
+            f"What answers at {settings.supabase_url} is not Supabase ({health.text[:80]!r}): is SUPABASE_URL right?"
+            " Does the network ask for a login?"
+        ) from error
+
+
+def _rows(content: Any) -> list[dict[str, Any]]:
+    """The rows of get_streaming_health. Raises ValueError for anything else."""
+    if not isinstance(content, list) or not all(isinstance(row, dict) and row.keys() >= COLUMNS for row in content):
+        raise ValueError("not the rows of get_streaming_health")
+    return content
 
 
 async def _ask_postgres(settings: Settings) -> tuple[list[Any], int]:

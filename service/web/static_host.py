@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from eventlog.errors import UsageError
 
 STATIC = Path(__file__).parent / "static"
+CONFIG_BEGINS = 'export const config = {\n  "source": "supabase",'
+"""By this the page's own config.js is known again."""
 
 
 def write(folder: Path, supabase_url: str, publishable_key: str, tickers: tuple[str, ...], has_options: bool) -> None:
@@ -19,8 +21,32 @@ def write(folder: Path, supabase_url: str, publishable_key: str, tickers: tuple[
     """
     origin = _origin(supabase_url)
     _refuse_secret(publishable_key)
-    if folder.exists() and any(folder.iterdir()) and not (folder / "config.js").exists():
+    _refuse_other_files(folder)
+    is_new = not folder.exists()
+    try:
+        _fill(folder, origin, publishable_key, tickers, has_options)
+    except OSError:
+        if is_new:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _refuse_other_files(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--out {folder} is a file: choose an empty or new folder")
+    if folder.exists() and any(folder.iterdir()) and not _is_page(folder):
         raise UsageError(f"--out {folder} holds other files: choose an empty or new folder")
+
+
+def _is_page(folder: Path) -> bool:
+    """Whether an earlier call wrote `folder`: many a site has a config.js and an index.html of its own."""
+    try:
+        return (folder / "config.js").read_text(errors="replace").startswith(CONFIG_BEGINS)
+    except FileNotFoundError:
+        return False
+
+
+def _fill(folder: Path, origin: str, publishable_key: str, tickers: tuple[str, ...], has_options: bool) -> None:
     shutil.copytree(STATIC, folder, dirs_exist_ok=True)
     config = {
         "source": "supabase",

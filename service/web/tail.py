@@ -56,10 +56,13 @@ class Tail:
         """
         if len(self._viewers) >= MAX_VIEWERS:
             raise TooManyViewersError(f"{MAX_VIEWERS} pages are open: close some")
+        self._start()
+        since = self.position if after is None else after
+        is_known = since <= self._log.head and self.position - since <= MAX_RESUME_EVENTS
+        viewer.through_seq = max(since, self.position) if is_known else self.position
         self._viewers.add(viewer)
         try:
-            self._start()
-            yield self._missed(viewer.ticker, self.position if after is None else after, self.position)
+            yield self._missed(viewer.ticker, since, self.position) if is_known else _resync(self.position)
         finally:
             self._viewers.discard(viewer)
             if not self._viewers:
@@ -83,19 +86,23 @@ class Tail:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """The log was closed, or a task died: dismiss the viewers; the first that comes back starts anew."""
+        """The log was closed, or a task died: dismiss the viewers; the first that comes back starts anew.
+
+        One that sleeps leaves later, and must not keep the others with what has ended.
+        """
         if task not in self._tasks:
             return
         if not task.cancelled() and task.exception() is not None:
             logger.opt(exception=task.exception()).bind(event="page.failed").error("the live page stopped")
-        for viewer in self._viewers:
+        tasks, self._tasks = self._tasks, []
+        for other in tasks:
+            other.cancel()
+        viewers, self._viewers = self._viewers, set()
+        for viewer in viewers:
             viewer.dismiss()
 
     async def _missed(self, ticker: str, after: int, until: int) -> AsyncIterator[bytes]:
-        """The messages of after < seq <= until in pages; one `resync` instead when that is too much or unknown."""
-        if after > until or until - after > MAX_RESUME_EVENTS:
-            yield frames.message("resync", {"reason": "too much has happened since"}, until)
-            return
+        """The messages of after < seq <= until in pages."""
         try:
             while after < until:
                 batch = await self._reader.read(after, min(PAGE_EVENTS, until - after))
@@ -124,14 +131,26 @@ class Tail:
     async def _next(self) -> int:
         """Hand out the next page; the number of events it was asked for."""
         head = await self._log.wait_beyond(self.position)
-        through = await self._folded(head)
-        limit = min(PAGE_EVENTS, through - self.position)
-        batch = await self._reader.read(self.position, limit)
-        self.position = batch.through_seq
+        limit, batch = await self._read(await self._folded(head))
+        before, self.position = self.position, batch.through_seq
         self._keep(batch)
         for viewer in self._viewers:
-            viewer.offer(batch.message(viewer.ticker))
+            if viewer.through_seq <= before:
+                viewer.offer(batch.message(viewer.ticker), batch.through_seq)
         return limit
+
+    async def _read(self, through: int) -> tuple[int, Batch]:
+        """The next page, and the number of events it was asked for. No viewer's history ends within it.
+
+        History may be ahead of the tail, whose pace is slower than a fold: such a viewer begins with a later page.
+        """
+        while True:
+            ends = (viewer.through_seq for viewer in self._viewers if viewer.through_seq > self.position)
+            limit = min(PAGE_EVENTS, min([through, *ends]) - self.position)
+            batch = await self._reader.read(self.position, limit)
+            # A viewer may have come meanwhile.
+            if not any(self.position < viewer.through_seq < batch.through_seq for viewer in self._viewers):
+                return limit, batch
 
     async def _folded(self, head: int) -> int:
         """How far to send: as far as the indicators are known, or everything when these stay behind for too long."""
@@ -151,7 +170,7 @@ class Tail:
         """Vitals, the last price of every ticker, and the contracts quoted since the last time."""
         await self._load_prices()
         while True:
-            vitals = frames.message("vitals", await self._take_vitals(), self.position)
+            vitals = frames.message("vitals", await self._take_vitals())
             prices = frames.message("prices", self._prices)
             contracts = {
                 ticker: frames.message("options", {"ticker": ticker, "rows": list(rows.values())})
@@ -171,3 +190,7 @@ class Tail:
                 last = await self._log.latest("equity_tick", ticker)
                 if last is not None:
                     self._prices.setdefault(ticker, history.tick_row(last)[2])
+
+
+async def _resync(position: int) -> AsyncIterator[bytes]:
+    yield frames.message("resync", {"reason": "too much has happened since"}, position)

@@ -34,7 +34,8 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
 
 def summary(finished: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     assert finished.returncode == 0, finished.stderr
-    return json.loads(finished.stdout)
+    found: dict[str, Any] = json.loads(finished.stdout)
+    return found
 
 
 def tape_trades() -> list[tuple[float, int]]:

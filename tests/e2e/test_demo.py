@@ -34,7 +34,7 @@ def fetch(data_dir: Path, query: str) -> list[Any]:
 async def _fetch(dsn: str, query: str) -> list[Any]:
     connection = await asyncpg.connect(dsn)
     try:
-        return await connection.fetch(query)
+        return list(await connection.fetch(query))
     finally:
         await connection.close()
 
@@ -64,7 +64,7 @@ def test_the_real_tape_arrives_whole_and_exact(tmp_path: Path) -> None:
     sma9, vwap = expected_indicators()
     rows = fetch(tmp_path / "d", "SELECT sma9, vwap FROM indicators ORDER BY timestamp")
     assert [row["sma9"] is None for row in rows] == [value is None for value in sma9]
-    numpy.testing.assert_allclose([row["sma9"] for row in rows[8:]], sma9[8:], rtol=1e-9)
+    numpy.testing.assert_allclose([row["sma9"] for row in rows[8:]], numpy.array(sma9[8:], dtype=float), rtol=1e-9)
     numpy.testing.assert_allclose([row["vwap"] for row in rows], vwap, rtol=1e-9)
 
 
@@ -85,7 +85,7 @@ def test_killed_in_the_middle_it_goes_on_without_loss_or_doubles(tmp_path: Path)
     assert [(float(row["price"]), row["volume"]) for row in rows] == demo.tape_trades()
 
 
-def wait_for_ticks(process: subprocess.Popen[bytes], events_db: Path, count: int) -> int:
+def wait_for_ticks(process: subprocess.Popen[Any], events_db: Path, count: int) -> int:
     """Poll the log as a user with sqlite3 would, while the recorder writes it."""
     while process.poll() is None:
         with contextlib.suppress(sqlite3.OperationalError):
@@ -111,7 +111,7 @@ def test_a_random_market_runs_for_its_seconds_and_leaves_nothing_unsent(tmp_path
 def test_an_interrupt_drains_and_sums_up(tmp_path: Path) -> None:
     arguments = demo.command("demo", "--json", "--data-dir", "d")
     process = subprocess.Popen(arguments, cwd=tmp_path, env=demo.environment(), stdout=subprocess.PIPE, text=True)
-    wait_for_ticks(process, tmp_path / "d" / "events.db", 3)  # type: ignore[arg-type]
+    wait_for_ticks(process, tmp_path / "d" / "events.db", 3)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0

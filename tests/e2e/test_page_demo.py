@@ -15,10 +15,10 @@ from feed.schwab import SimulatedSource
 from replicator import embedded
 from service import app, directory
 from service.app import Service
-from service.settings import Settings
 from tests.e2e import demo
 from tests.servers import chromium, postgres
 from tests.servers.chromium import opened
+from tests.service.configured import settings_with
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("chromium")]
 
@@ -58,14 +58,13 @@ async def test_the_demos_page_shows_a_price_that_moves(browser: Browser, tmp_pat
 
 @contextlib.asynccontextmanager
 async def running_service(data_dir: Path, exchange: Exchange, dsn: str) -> AsyncIterator[Service]:
-    settings = Settings(
+    settings = settings_with(
         data_dir=data_dir,
         destination="postgres",
         postgres_dsn=dsn,
         session="all",
         skip_market_hours=True,
         health_port=0,
-        _env_file=None,
     )
     with directory.held_for_recording(data_dir, "simulated"):
         async with app.running(settings, SimulatedSource(exchange.url)) as service:

@@ -36,7 +36,7 @@ async def _health(folder: Path, *arguments: str, **settings: str) -> tuple[int, 
 
 
 def _level(report: dict[str, Any], name: str) -> str:
-    return next(check["level"] for check in report["checks"] if check["name"] == name)
+    return next(str(check["level"]) for check in report["checks"] if check["name"] == name)
 
 
 def _settings(data_dir: Path, exchange_url: str, lite: Lite) -> dict[str, str]:
@@ -75,6 +75,9 @@ async def test_healthy_then_a_warning_then_an_error_then_gone(tmp_path: Path, li
             (data_dir / "schwab_token.json").unlink()
             code, report = await _health(tmp_path, "--local", **settings)
             assert (code, _level(report, "token")) == (2, "error")
+            # It records all the same: no reason to restart it, or to go back to another version.
+            code, report = await _health(tmp_path, "--alive", **settings)
+            assert (code, {check["name"] for check in report["checks"]}) == (0, {"process", "log"})
             # Another directory's service does not vouch for this one.
             recording.write_token(tmp_path / "other")
             await _record_something(tmp_path / "other")
@@ -85,6 +88,8 @@ async def test_healthy_then_a_warning_then_an_error_then_gone(tmp_path: Path, li
         code, report = await _health(tmp_path, "--local", **settings)
     assert (code, _level(report, "process"), _level(report, "log")) == (2, "error", "ok")
     assert report["checks"][3]["value"] == f"head {_head(data_dir)}"
+    code, report = await _health(tmp_path, "--alive", **settings)
+    assert (code, report["level"]) == (2, "error")
 
 
 async def _record_something(data_dir: Path) -> None:
@@ -108,7 +113,7 @@ class Same(dict[str, Any]):
             (c["name"], c["level"]) for c in other["checks"]
         ] and self["pid"] == other["pid"]
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 def _head(data_dir: Path) -> int:
@@ -151,7 +156,8 @@ async def test_systemd_hears_that_it_is_ready_alive_and_stopping(tmp_path: Path)
         ):
             await service.start()
             loop = asyncio.get_running_loop()
-            began, heard = time.monotonic(), []
+            began = time.monotonic()
+            heard: list[bytes] = []
             while heard.count(b"WATCHDOG=1") < 4:
                 heard.append(await asyncio.wait_for(loop.sock_recv(manager, 100), 10))
             assert time.monotonic() - began < 1.5 * 4

@@ -56,7 +56,7 @@ async def _disturb(exchange: Exchange, gate: Gate, seconds: float) -> None:
 async def _all_recorded(service: Recorder) -> bool:
     """Whether the stream is up again and nothing is unsent."""
     replication, feed = await service.check("replication"), await service.check("feed")
-    return replication["value"] == "0 unsent" and feed["value"].endswith("ago")
+    return bool(replication["value"] == "0 unsent" and feed["value"].endswith("ago"))
 
 
 async def _compare(service: Recorder, lite: Lite, trades: list[tuple[float, int]]) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import time
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from tests.e2e.recorder import Recorder
 SECRET_KEY = "sb_secret_planted-in-the-fault-tests"
 
 
-def _service(data_dir: Path, exchange_url: str, **settings: str):
+def _service(data_dir: Path, exchange_url: str, **settings: str) -> AbstractAsyncContextManager[Recorder]:
     recording.write_token(data_dir)
     defaults = {
         "SCHWAB_URL": exchange_url,

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ async def _babbling(request: web.Request) -> web.Response:
 
 
 @pytest.fixture
-async def babbler():
+async def babbler() -> AsyncIterator[str]:
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", _babbling)
     runner = web.AppRunner(application)

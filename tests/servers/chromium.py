@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, async_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARTEFACTS = Path(__file__).parents[2] / "artefacts" / "page"
@@ -20,8 +20,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DESKTOP = {"width": 1360, "height": 860}
-PHONE = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1360, "height": 860}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -37,10 +37,10 @@ async def browser() -> AsyncIterator[Browser]:
 
 @contextlib.asynccontextmanager
 async def opened(
-    browser: Browser, url: str, name: str, viewport: dict[str, int] | None = None, **options: Any
+    browser: Browser, url: str, name: str, viewport: ViewportSize | None = None, **options: Any
 ) -> AsyncIterator[Page]:
     """A page on `url`. At the end its screenshot is kept as `name`, and the console must have stayed free of errors."""
-    context = await browser.new_context(viewport=viewport or DESKTOP, **options)  # type: ignore[arg-type]
+    context = await browser.new_context(viewport=viewport or DESKTOP, **options)
     context.set_default_timeout(15_000)
     page = await context.new_page()
     complaints: list[str] = []

@@ -12,12 +12,12 @@ from feed.exchange import Exchange, RandomMarket
 from feed.schwab import SimulatedSource
 from service import app, directory, scheduler
 from service.app import Service
-from service.settings import Settings
+from tests.service.configured import settings_with
 
 
 @pytest.fixture
 async def service(tmp_path: Path) -> AsyncIterator[Service]:
-    settings = Settings(
+    settings = settings_with(
         data_dir=tmp_path / "d",
         destination="none",
         session="all",
@@ -25,7 +25,6 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
         health_port=0,
         shutdown_seconds=0.2,
         retention_days=1,
-        _env_file=None,
     )
     exchange = Exchange(RandomMarket(["QQQ"], rate=200.0))
     await exchange.start()

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from eventlog.events import EquityTick, Event
 from service import work
 from service.context import open_context
-from service.settings import Settings
+from tests.service.configured import settings_with
 
 DAY_US = 1_750_000_000_000_000
 
@@ -19,13 +19,12 @@ def _tick(number: int) -> Event:
 
 
 async def test_indicators_that_are_named_are_shipped_beside_the_customers(tmp_path: Path, database: str) -> None:
-    settings = Settings(
+    settings = settings_with(
         data_dir=tmp_path / "d",
         destination="postgres",
         postgres_dsn=SecretStr(database),
         session="all",
         indicators=("ema9", "rsi14"),
-        _env_file=None,
     )
     async with open_context(settings) as context:
         assert context.replicator is not None

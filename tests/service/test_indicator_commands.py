@@ -11,6 +11,7 @@ from eventlog import log as event_log
 from eventlog.clock import ManualClock
 from eventlog.events import Event, FeedGap
 from service import cli
+from tests.eventlog.ticks import trade_of
 from tests.indicators import worlds
 
 
@@ -66,9 +67,9 @@ def test_show_prints_the_values_with_the_price(data_dir: Path, capsys: pytest.Ca
     assert ticktape("indicators", "show", "--ticker", "aapl", "--since", "2012-06-21", "--json") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     tape = worlds.tape()
-    assert [(line["ts_us"], line["price"]) for line in lines] == [(one.ts_us, one.payload.price) for one in tape]
+    assert [(line["ts_us"], line["price"]) for line in lines] == [(one.ts_us, trade_of(one).price) for one in tape]
     assert lines[7]["sma9"] is None
-    assert lines[8]["sma9"] == pytest.approx(sum(one.payload.price for one in tape[:9]) / 9)
+    assert lines[8]["sma9"] == pytest.approx(sum(trade_of(one).price for one in tape[:9]) / 9)
     assert ticktape("indicators", "show", "--ticker", "AAPL", "--since", "2012-06-21", "--limit", "1") == 0
     assert capsys.readouterr().out.startswith("2012-06-21T13:30:4")
 
@@ -106,6 +107,8 @@ def test_what_is_not_there_is_told_with_what_is(data_dir: Path, capsys: pytest.C
     capsys.readouterr()
     assert ticktape("indicators", "show", "--ticker", "MSFT", "--since", "2012-06-21") == 2
     assert "no indicators of MSFT since 2012-06-21T00:00:00.000000Z; tickers with rows: AAPL" in capsys.readouterr().err
+    assert ticktape("indicators", "show", "--ticker", "MSFT", "--since", "999999d") == 2
+    assert "no indicators of MSFT since 1970-01-01" in capsys.readouterr().err
     target = ("--plot", "picture.gif")
     assert ticktape("indicators", "show", "--ticker", "AAPL", "--since", "2012-06-21", *target) == 2
     assert "name a .png file" in capsys.readouterr().err

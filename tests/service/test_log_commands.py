@@ -112,12 +112,13 @@ def test_prune_takes_what_nobody_needs(empty: Shell) -> None:
     asyncio.run(_record_long_ago(empty.directory, folded=True))
     pruned = empty.json("prune", "--keep-days", "1")
     assert (pruned["events"], pruned["through_seq"], pruned["held_by"]) == (10, 10, None)
+    assert pruned["rows"] == 10
     assert empty.json("verify")["sound"] is True
     assert empty.json("stats")["head"] == 10
 
 
 async def _record_long_ago(directory: Path, folded: bool) -> None:
-    month_us = 30 * 86_400_000_000
+    month_us = 28 * 86_400_000_000
     log = await open_log(directory, ManualClock(NOW_US - month_us))
     await log.append([Event(event.ticker, event.ts_us - month_us, event.payload) for event in ticks(10)])
     if folded:
@@ -137,8 +138,11 @@ def test_backup_and_restore(shell: Shell, tmp_path: Path) -> None:
     code, _, errors = shell.run("tail")
     assert code == 5
     assert "restore a backup" in errors
-    assert shell.json("restore", str(copy))["sound"] is True
+    restored = shell.json("restore", str(copy))
+    assert (restored["sound"], restored["kept_as"]) == (True, str(shell.directory / "events.db.before-restore"))
     assert shell.json("verify")["events"] == 160
+    _, output, _ = shell.run("restore", str(copy))
+    assert f"the log that was there is now {shell.directory}/events.db.before-restore-2;" in output
 
 
 def test_accept_loss(shell: Shell) -> None:
@@ -163,6 +167,9 @@ def test_accept_loss(shell: Shell) -> None:
         (["prune", "--keep-days", "0"], "keep-days"),
         (["prune", "--keep-days", "1", "--exported", "/nowhere"], "is not an export"),
         (["tail", "-n", "-1"], "-n"),
+        (["export", "/proc/out", "--format", "csv"], "/proc/out cannot be written"),
+        (["export", str(TAPE / "out"), "--format", "csv"], "cannot be written"),
+        (["backup", "/proc/copy.db"], "/proc/copy.db cannot be written"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(shell: Shell, arguments: list[str], message: str) -> None:
@@ -174,11 +181,60 @@ def test_bad_input_is_one_line_and_exit_code_2(shell: Shell, arguments: list[str
     assert (shell.directory / "events.db").read_bytes() == before
 
 
-@pytest.mark.parametrize("command", ["stats", "tail", "verify", "accept-loss"])
-def test_without_a_log(empty: Shell, command: str) -> None:
-    code, _, errors = empty.run(command)
-    assert code == 2
-    assert "there is no log in" in errors
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["log", "stats"],
+        ["log", "tail"],
+        ["log", "verify"],
+        ["log", "accept-loss"],
+        ["log", "prune", "--keep-days", "1"],
+        ["verify"],
+        ["replicate", "--from-start"],
+        ["deadletters", "retry", "--all"],
+        ["deadletters", "drop", "--all"],
+        ["rebuild"],
+    ],
+)
+def test_without_a_log_nothing_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("DESTINATION", "none")
+    with pytest.raises(SystemExit) as caught:
+        cli.main([*command, "--data-dir", str(tmp_path / "misspelt")])
+    assert (caught.value.code, list(tmp_path.iterdir())) == (2, [])
+    assert "there is no log in" in capsys.readouterr().err
+
+
+def test_a_backup_that_is_not_there_makes_no_directory(empty: Shell) -> None:
+    code, _, errors = empty.run("restore", "/nowhere")
+    assert (code, empty.directory.exists()) == (2, False)
+    assert "no such backup" in errors
+
+
+@pytest.mark.parametrize("directory", ["misspelt", "mis/spelt"])
+def test_a_backup_that_is_refused_makes_no_directory(empty: Shell, tmp_path: Path, directory: str) -> None:
+    (tmp_path / "bad.db").write_bytes(b"not a database" * 1000)
+    empty.directory = tmp_path / directory
+    code, _, errors = empty.run("restore", str(tmp_path / "bad.db"))
+    assert (code, [path.name for path in tmp_path.iterdir()]) == (5, ["bad.db"]), errors
+
+
+def test_a_backup_that_is_refused_leaves_a_directory_that_was_there(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "bad.db").write_bytes(b"not a database" * 1000)
+    before = {path.name for path in shell.directory.iterdir()}
+    assert shell.run("restore", str(tmp_path / "bad.db"))[0] == 5
+    assert before <= {path.name for path in shell.directory.iterdir()}
+    (tmp_path / "empty").mkdir()
+    shell.directory = tmp_path / "empty"
+    assert shell.run("restore", str(tmp_path / "bad.db"))[0] == 5
+    assert shell.directory.is_dir()
+
+
+def test_times_that_have_no_date_are_the_first_and_the_last_that_have(shell: Shell) -> None:
+    for span in (["--since", "999999d"], ["--since", "0001-01-01T00:00:00+14:00", "--until", "9999-12-31T23:59-12:00"]):
+        code, output, errors = shell.run("show", "--ticker", "AAPL", *span)
+        assert (code, len(output.splitlines())) == (0, 159), errors
 
 
 def test_tail_follows_until_interrupted(shell: Shell) -> None:

@@ -3,18 +3,23 @@
 import json
 import logging
 import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from loguru import logger
 
 from service import logs, redaction
-from service.settings import Settings
+from tests.service.configured import settings_with
+
+if TYPE_CHECKING:
+    from loguru import Record
 
 SECRET = 'planted/se"cret+value='
 
 
 @pytest.fixture(autouse=True)
-def _restore_logging():
+def _restore_logging() -> Iterator[None]:
     handlers, level = logging.root.handlers[:], logging.root.level
     yield
     logger.remove()
@@ -23,11 +28,11 @@ def _restore_logging():
     logging.root.setLevel(level)
 
 
-def _configure(log_format: str, **more: object) -> None:
-    logs.configure(Settings(_env_file=None, log_format=log_format, supabase_service_role_key=SECRET, **more))
+def _configure(log_format: str, **more: Any) -> None:
+    logs.configure(settings_with(log_format=log_format, supabase_service_role_key=SECRET, **more))
 
 
-def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict]:
+def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -75,7 +80,9 @@ def test_libraries_are_heard_from_warning_on(capsys: pytest.CaptureFixture[str])
     assert (line["event"], line["library"], line["message"]) == ("library", "apscheduler.scheduler", "Job failed")
 
 
-def test_a_closed_stdout_does_not_raise_or_dump_the_record(monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_closed_stdout_does_not_raise_or_dump_the_record(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Closed:
         def write(self, _text: str) -> None:
             raise BrokenPipeError
@@ -86,9 +93,9 @@ def test_a_closed_stdout_does_not_raise_or_dump_the_record(monkeypatch, capsys: 
     assert capsys.readouterr().err == ""
 
 
-def _limited(now: list[float]) -> list[dict]:
+def _limited(now: list[float]) -> "list[Record]":
     """Installs a sink behind a RepeatLimit that reads the time from `now[0]`."""
-    seen: list[dict] = []
+    seen: list[Record] = []
     logger.remove()
     limit = logs.RepeatLimit(lambda: now[0])
     logger.add(lambda message: seen.append(message.record), filter=limit.admit, format="{message}")

@@ -1,7 +1,7 @@
 """The monitor on a real service: it tells what changes, once, and the day after the close; it never fails aloud."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,22 +18,29 @@ from service.alerts.message import Message
 from service.app import Service
 from service.health import snapshot
 from service.monitor import Monitor
-from service.settings import Settings
+from tests.service.configured import settings_with
 
 # A Wednesday, an hour after the open.
 NOW_US = 1_795_015_800_000_000
 MINUTE_US = 60_000_000
 
+Call = Callable[[], None]
+Ask = Callable[[], bool]
+
 
 class Outbox(Courier):
-    """Keeps what it is given."""
+    """Keeps what it is given, and takes it unless `is_cut_off`."""
 
     def __init__(self) -> None:
         super().__init__([])
         self.messages: list[Message] = []
+        self.is_cut_off = False
 
-    def post(self, message: Message) -> None:
-        self.messages.append(message)
+    def post(self, message: Message, taken: Call = lambda: None, wanted: Ask = lambda: True) -> None:
+        if wanted():
+            self.messages.append(message)
+            if not self.is_cut_off:
+                taken()
 
     def take(self) -> list[tuple[str, str]]:
         told = [(message.content["check"], message.content["level"]) for message in self.messages]
@@ -45,7 +52,7 @@ class Outbox(Courier):
 async def watching(data_dir: Path) -> AsyncIterator[tuple[Service, Monitor, Outbox, ManualClock]]:
     """A service whose exchange does not exist, and a monitor beside its own."""
     clock, outbox = ManualClock(NOW_US), Outbox()
-    settings = Settings(_env_file=None, data_dir=data_dir, destination="none", health_port=0)
+    settings = settings_with(data_dir=data_dir, destination="none", health_port=0)
     with directory.held_for_recording(data_dir, "simulated"):
         async with app.running(settings, SimulatedSource("http://127.0.0.1:1"), clock) as service:
             yield service, monitor.Monitor(service, clock, outbox), outbox, clock
@@ -67,6 +74,18 @@ async def test_each_change_is_told_once_and_survives_a_new_monitor(tmp_path: Pat
         await again.look()
         assert outbox.take() == []
         assert json.loads((tmp_path / "alerts.json").read_text())["feed"]["level"] == "error"
+
+
+async def test_what_was_not_delivered_is_told_again_by_the_next_monitor(tmp_path: Path) -> None:
+    async with watching(tmp_path) as (service, watcher, outbox, clock):
+        outbox.is_cut_off = True
+        clock.advance_us(35_000_000)
+        await watcher.look()
+        await watcher.look()
+        assert outbox.take() == [("feed", "warning")]
+        again = monitor.Monitor(service, clock, outbox)
+        await again.look()
+        assert outbox.take() == [("feed", "warning")]
 
 
 async def test_the_day_is_told_after_its_close_once(tmp_path: Path) -> None:

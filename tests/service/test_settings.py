@@ -1,3 +1,6 @@
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,37 @@ def test_what_a_command_gives_goes_above_the_environment(monkeypatch: pytest.Mon
     monkeypatch.setenv("DATA_DIR", "from-environment")
     assert settings.load(data_dir=Path("given")).data_dir == Path("given")
     assert settings.load(data_dir=None).data_dir == Path("from-environment")
+
+
+@contextlib.contextmanager
+def _as_ordinary_user() -> Iterator[None]:
+    """Root may read everything."""
+    before = os.geteuid()
+    os.seteuid(before or 65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def test_a_directory_that_may_not_be_looked_into_has_no_dotenv(tmp_path: Path) -> None:
+    tmp_path.chmod(0)
+    with _as_ordinary_user():
+        assert settings.load().stream_ticker == ("QQQ",)
+    tmp_path.chmod(0o700)
+
+
+def test_a_dotenv_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(b"STREAM_TICKER=\xff\n")
+    with pytest.raises(UsageError, match=r"^\.env .*utf-8"):
+        settings.load()
+    path.write_text("STREAM_TICKER=AAPL\n")
+    assert settings.load().stream_ticker == ("AAPL",)
+    tmp_path.chmod(0o755)
+    path.chmod(0)
+    with _as_ordinary_user(), pytest.raises(UsageError, match=r"^\.env .*Permission denied"):
+        settings.load()
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,10 @@
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
-from eventlog.errors import LogFailedError
+from eventlog.errors import LogFailedError, TicktapeError
 from service.supervisor import DeadTaskError, Supervisor
 
 
@@ -22,12 +24,14 @@ async def _ends() -> None:
         (_fails(LogFailedError("fsync failed")), LogFailedError, 4),
     ],
 )
-async def test_a_task_that_ends_by_itself_ends_the_service(work: object, expected: type, exit_code: int) -> None:
+async def test_a_task_that_ends_by_itself_ends_the_service(
+    work: Coroutine[Any, Any, None], expected: type[TicktapeError], exit_code: int
+) -> None:
     supervisor = Supervisor()
-    supervisor.start("projection", work)  # type: ignore[arg-type]
+    supervisor.start("projection", work)
     with pytest.raises(expected) as caught:
         await supervisor.watch(asyncio.Event())
-    assert caught.value.exit_code == exit_code  # type: ignore[attr-defined]
+    assert caught.value.exit_code == exit_code
 
 
 async def test_stop_ends_the_watch_and_leaves_the_tasks_to_end_in_order() -> None:

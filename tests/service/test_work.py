@@ -1,6 +1,7 @@
 """A command's work is the same function whether it runs under the instance lock or inside the service."""
 
 import asyncio
+import errno
 import stat
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from eventlog.lock import InstanceLock
 from service import control, job, jobs, work
 from service.context import Context, open_context
 from service.settings import Settings
+from tests.service.configured import settings_with
 
 
 async def _count(context: Context, args: dict[str, Any], progress: job.Progress) -> dict[str, Any]:
@@ -28,11 +30,12 @@ async def _count(context: Context, args: dict[str, Any], progress: job.Progress)
 @pytest.fixture(autouse=True)
 def _job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(jobs.JOBS, "count", _count)
+    monkeypatch.setattr(jobs, "BEGINS_A_LOG", jobs.BEGINS_A_LOG | {"count"})
 
 
 @pytest.fixture(params=["short", "x" * 120])
 def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
-    return Settings(data_dir=tmp_path / request.param, destination="none", _env_file=None)
+    return settings_with(data_dir=tmp_path / request.param, destination="none")
 
 
 async def test_without_a_service_the_work_is_done_under_the_lock(settings: Settings) -> None:
@@ -72,6 +75,7 @@ async def test_what_fails_in_the_service_is_told_and_the_service_goes_on(
 
 
 async def test_an_unknown_job_is_refused(settings: Settings) -> None:
+    await work.perform(settings, "count", {}, lambda *_: None)
     with pytest.raises(UsageError, match="nonsense"):
         await work.perform(settings, "nonsense", {}, lambda done, total: None)
 
@@ -96,8 +100,51 @@ async def test_garbage_on_the_socket_does_not_disturb_the_service(settings: Sett
             assert (await work.perform(settings, "count", {}, lambda done, total: None))["head"] == 1
 
 
+async def test_a_client_that_does_not_read_holds_up_nobody(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = asyncio.Event()
+
+    async def talkative(_context: Context, _args: dict[str, Any], _progress: job.Progress) -> dict[str, Any]:
+        answered.set()
+        return {"much": "x" * 8_000_000}
+
+    monkeypatch.setitem(jobs.JOBS, "talkative", talkative)
+    settings.data_dir.mkdir()
+    with InstanceLock(settings.data_dir):
+        async with open_context(settings) as context, control.serve(context):
+            with control._short_path(settings.data_dir) as path:
+                _, writer = await asyncio.open_unix_connection(path, limit=1)
+            writer.write(b'{"job": "talkative", "args": {}}\n')
+            await answered.wait()
+            asking = work.perform(settings, "count", {}, lambda *_: None)
+            assert (await asyncio.wait_for(asking, 10))["head"] == 1
+            writer.transport.abort()
+
+
+async def test_a_full_disk_is_told_as_one_by_the_service_too(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_context: Context, _args: dict[str, Any], _progress: job.Progress) -> dict[str, Any]:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setitem(jobs.JOBS, "count", full)
+    settings.data_dir.mkdir()
+    with InstanceLock(settings.data_dir):
+        async with open_context(settings) as context, control.serve(context):
+            with pytest.raises(control.RemoteError, match="is full: free some space") as caught:
+                await work.perform(settings, "count", {}, lambda *_: None)
+    assert caught.value.exit_code == 7
+
+
 async def test_a_rebuild_needs_no_destination_but_a_prune_does(settings: Settings) -> None:
+    await work.perform(settings, "count", {}, lambda *_: None)
     unset = settings.model_copy(update={"destination": "supabase"})
     await work.perform(unset, "rebuild", {}, lambda *_: None)
     with pytest.raises(UsageError, match="SUPABASE_URL is missing"):
         await work.perform(unset, "log_prune", {"keep_days": 1}, lambda *_: None)
+
+
+@pytest.mark.parametrize("name", sorted(jobs.JOBS.keys() - {"log_import"}))
+async def test_what_needs_a_log_makes_none(settings: Settings, name: str) -> None:
+    with pytest.raises(UsageError, match="there is no log in"):
+        await work.perform(settings, name, {}, lambda *_: None)
+    assert not settings.data_dir.exists()

@@ -30,8 +30,8 @@ class Realtime:
 
     async def insert(self, table: str, record: dict[str, Any]) -> None:
         """Tell every page that asked for `table`."""
-        data = {"schema": "public", "table": table, "type": "INSERT", "record": record, "columns": [], "errors": None}
-        data["commit_timestamp"] = "2025-01-01T00:00:00Z"
+        data: dict[str, Any] = {"schema": "public", "table": table, "type": "INSERT", "record": record}
+        data |= {"columns": [], "errors": None, "commit_timestamp": "2025-01-01T00:00:00Z"}
         for socket, channels in list(self._sockets.items()):
             for topic, changes in channels.items():
                 ids = [change["id"] for change in changes if change["table"] == table]

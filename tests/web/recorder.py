@@ -6,6 +6,7 @@ import random
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,11 +16,13 @@ from eventlog import events
 from eventlog.clock import SystemClock
 from eventlog.events import EquityTick, Event, OptionQuote
 from feed.schwab import SimulatedSource
+from market import calendar
+from market.calendar import SessionKind
 from service import app
 from service.app import Service
 from service.context import open_context
-from service.settings import Settings
 from service.web import page, server
+from tests.service.configured import settings_with
 
 MINUTE_US = 60_000_000
 
@@ -75,13 +78,12 @@ async def _unavailable(_request: web.Request) -> web.Response:
 @contextlib.asynccontextmanager
 async def recording(data_dir: Path, tickers: str = "QQQ,SPY", **more: Any) -> AsyncIterator[Recorder]:
     """A served recorder without a feed and without a destination."""
-    settings = Settings(
+    settings = settings_with(
         data_dir=data_dir,
         stream_ticker=tickers,
         destination="none",
         session="all",
         health_port=0,
-        _env_file=None,
         **more,
     )
     clock = SystemClock()
@@ -93,6 +95,13 @@ async def recording(data_dir: Path, tickers: str = "QQQ,SPY", **more: Any) -> As
             recorder = Recorder(service, "", routes, serving)
             await recorder.serve()
             yield recorder
+
+
+def opening_us(day: date, kind: SessionKind = "regular") -> int:
+    """When the session of `day` opens."""
+    session = calendar.session_of(day, kind)
+    assert session is not None
+    return session.open_us
 
 
 def tick(ticker: str, ts_us: int, price: float, volume: int = 100) -> Event:

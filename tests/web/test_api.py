@@ -1,5 +1,6 @@
 """The JSON answers, against a real log and projection; references are computed here, from the ticks appended."""
 
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ import aiohttp
 import pytest
 
 from market import calendar
+from tests.eventlog.ticks import trade_of
 from tests.web import recorder, sse
 from tests.web.recorder import MINUTE_US, Recorder
 
-OPEN_US = calendar.session_of(calendar.date(2025, 11, 20), "regular").open_us  # type: ignore[union-attr]
+OPEN_US = recorder.opening_us(date(2025, 11, 20))
 DAY = "2025-11-20"
 ALL_ANSWERS = ("about", "days", "bars", "indicators", "ticks", "gaps", "sessions", "options")
 
@@ -35,9 +37,9 @@ async def test_bars_are_the_ticks_of_their_minute(recording: Recorder, client: a
     head = await recording.record(walk)
     answer = await get(client, "/api/bars", ticker="qqq", day=DAY)
     assert answer["through_seq"] == head
-    second = [event.payload for event in walk if event.ts_us // MINUTE_US == OPEN_US // MINUTE_US + 1]
-    prices = [tick.price for tick in second]  # type: ignore[union-attr]
-    volume = sum(tick.volume for tick in second)  # type: ignore[union-attr, misc]
+    second = [trade_of(event) for event in walk if event.ts_us // MINUTE_US == OPEN_US // MINUTE_US + 1]
+    prices = [tick.price for tick in second]
+    volume = sum(tick.volume for tick in second)
     row = dict(zip(answer["columns"], answer["rows"][1], strict=True))
     assert row["ts_us"] == OPEN_US + MINUTE_US
     assert [row["open"], row["high"], row["low"], row["close"]] == [prices[0], max(prices), min(prices), prices[-1]]
@@ -54,7 +56,7 @@ async def test_indicators_are_the_last_of_each_step(recording: Recorder, client:
     last_of_minute = {row[0] // MINUTE_US: row for row in every["rows"]}
     assert thinned["rows"] == list(last_of_minute.values())
     assert every["rows"][7][1] is None
-    prices = [event.payload.price for event in walk]  # type: ignore[union-attr]
+    prices = [trade_of(event).price for event in walk]
     assert every["rows"][8][1] == pytest.approx(sum(prices[:9]) / 9, rel=1e-12)
 
 
@@ -70,14 +72,14 @@ async def test_ticks_are_paged(recording: Recorder, client: aiohttp.ClientSessio
 
 
 async def test_days_are_eastern_and_newest_first(recording: Recorder, client: aiohttp.ClientSession) -> None:
-    evening = calendar.eastern_us(calendar.date(2025, 11, 19), calendar.time(23, 59))
+    evening = calendar.eastern_us(date(2025, 11, 19), time(23, 59))
     await recording.record([recorder.tick("QQQ", evening, 600.0), recorder.tick("QQQ", OPEN_US, 601.0)])
     assert (await get(client, "/api/days", ticker="QQQ"))["days"] == ["2025-11-20", "2025-11-19"]
     assert (await get(client, "/api/days", ticker="SPY"))["days"] == []
 
 
 async def test_gaps_touch_the_day_and_concern_the_ticker(recording: Recorder, client: aiohttp.ClientSession) -> None:
-    midnight = calendar.session_of(calendar.date(2025, 11, 20), "all").open_us  # type: ignore[union-attr]
+    midnight = recorder.opening_us(date(2025, 11, 20), "all")
     await recording.record(
         [
             recorder.gap(midnight - MINUTE_US, midnight + MINUTE_US, "across midnight"),

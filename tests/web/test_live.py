@@ -1,18 +1,23 @@
 """The stream: nothing missed, nothing twice, whatever the page does; a slow page costs only itself."""
 
 import asyncio
+import sqlite3
+from datetime import date
 from typing import Any
 
 import aiohttp
 import pytest
+from loguru import logger
 
+from eventlog import database
 from eventlog.events import BarBackfill, Event
-from market import calendar
+from eventlog.reader import open_log_reader
 from service.web import frames, tail, viewer
+from service.web.frames import Batch, FrameReader
 from tests.web import recorder, sse
 from tests.web.recorder import MINUTE_US, Recorder
 
-OPEN_US = calendar.session_of(calendar.date(2025, 11, 20), "regular").open_us  # type: ignore[union-attr]
+OPEN_US = recorder.opening_us(date(2025, 11, 20))
 
 
 def walk(count: int, since_us: int = OPEN_US, ticker: str = "QQQ") -> list[Any]:
@@ -41,6 +46,29 @@ async def test_history_and_stream_join_without_hole_or_overlap(
         await recording.record(walk(10, OPEN_US + 90_000_000))
         rows = await sse.ticks(response, 30)
     assert [row[0] for row in rows] == list(range(71, 101))
+
+
+@pytest.mark.parametrize("after", [10, 15])
+async def test_a_second_page_whose_history_is_ahead_of_the_tail_goes_on_from_there(
+    recording: Recorder, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    read, is_asked, may_read = FrameReader.read, asyncio.Event(), asyncio.Event()
+
+    async def read_late(reader: FrameReader, since: int, limit: int) -> Batch:
+        is_asked.set()
+        await may_read.wait()
+        return await read(reader, since, limit)
+
+    monkeypatch.setattr(FrameReader, "read", read_late)
+    async with client.get("/api/live", params={"ticker": "QQQ"}) as first:
+        await recording.record(walk(15))
+        await is_asked.wait()
+        async with client.get("/api/live", params={"ticker": "QQQ", "after": after}) as second:
+            assert (await anext(sse.messages(second))).last_event_id == str(after)
+            may_read.set()
+            await recording.record(walk(5, OPEN_US + 15_000_000))
+            seen = [await sse.ticks(first, 20), await sse.ticks(second, 20 - after)]
+    assert [[row[0] for row in rows] for rows in seen] == [list(range(1, 21)), list(range(after + 1, 21))]
 
 
 async def test_a_page_that_slept_resumes_from_the_last_seq_it_saw(
@@ -145,7 +173,7 @@ def test_a_slow_page_holds_a_bounded_amount_and_is_told_to_resync() -> None:
     page = viewer.Viewer("QQQ")
     message = frames.message("ticks", "x" * 1000, 1)
     for _ in range(10 * viewer.MAX_WAITING_BYTES // len(message)):
-        page.offer(message)
+        page.offer(message, 1)
         assert page.waiting_bytes <= viewer.MAX_WAITING_BYTES
     page.offer_latest("vitals", b"old")
     page.offer_latest("vitals", b"new")
@@ -162,6 +190,52 @@ async def test_nothing_runs_when_nobody_watches(recording: Recorder, client: aio
         assert len(tail_tasks()) == 2
     while tail_tasks():  # noqa: ASYNC110 - the loop's own turn is what is waited for
         await asyncio.sleep(0)
+
+
+class FailingOnce(FrameReader):
+    """A disk that answers one read with an error."""
+
+    has_failed = False
+
+    async def read(self, after: int, limit: int) -> Batch:
+        if self.has_failed:
+            return await super().read(after, limit)
+        self.has_failed = True
+        raise sqlite3.OperationalError("disk I/O error")
+
+
+async def test_who_comes_back_after_the_tail_has_died_is_followed_anew_though_one_page_lingers(
+    recording: Recorder,
+) -> None:
+    records: list[Any] = []
+    sink = logger.add(lambda message: records.append(message.record), level="ERROR")
+    context = recording.service.context
+    log = await open_log_reader(context.settings.data_dir)
+    state = await database.open_reader(context.settings.data_dir / "state.db")
+    reader = FailingOnce(log, state, lambda: context.projection.checkpoint)
+    shared = tail.Tail(recording.service, reader, no_vitals)
+    lingering, back = viewer.Viewer("QQQ"), viewer.Viewer("QQQ")
+    async with shared.watched_by(lingering, None):
+        await recording.record(walk(1))
+        while await lingering.take():
+            pass
+        async with shared.watched_by(back, 0) as missed:
+            seen = b"".join([message async for message in missed])
+            await recording.record(walk(1, OPEN_US + 1_000_000))
+            while b"id: 2\nevent: ticks" not in seen:
+                seen += await back.take()
+    assert b"id: 1\nevent: ticks" in seen
+    assert not await lingering.take()
+    await state.close()
+    await log.close()
+    logger.remove(sink)
+    assert [(record["extra"]["event"], str(record["exception"].value)) for record in records] == [
+        ("page.failed", "disk I/O error")
+    ]
+
+
+async def no_vitals() -> dict[str, Any]:
+    return {}
 
 
 def tail_tasks() -> list[asyncio.Task[Any]]:

@@ -1,8 +1,8 @@
 """The page in a real browser, on a record that the tests write by hand."""
 
-import time
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
+from time import time_ns
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def now_us() -> int:
-    return time.time_ns() // 1000
+    return time_ns() // 1000
 
 
 def day_start_us() -> int:
@@ -89,7 +89,7 @@ async def test_a_page_whose_server_was_away_has_no_hole(browser: Browser, tmp_pa
 
 async def test_the_chart_turns_to_the_day_of_the_ticks(browser: Browser, tmp_path: Path) -> None:
     """A tape is played with the times it was recorded at, and a page may be open over midnight."""
-    then = calendar.eastern_us(date(2012, 6, 21), calendar.time(9, 30))
+    then = calendar.eastern_us(date(2012, 6, 21), time(9, 30))
     async with recorder.recording(tmp_path) as recording, opened(browser, recording.url, "tape") as page:
         await expect(page.locator("#empty")).to_contain_text("No tick recorded yet today")
         for second in range(3):
@@ -219,5 +219,21 @@ async def test_the_pages_new_york_days_are_the_calendars(browser: Browser, tmp_p
     for day, row in zip(days, found, strict=True):
         whole = calendar.session_of(day, "all")
         assert whole is not None
-        half_past_nine = calendar.eastern_us(day, calendar.time(9, 30))
+        half_past_nine = calendar.eastern_us(day, time(9, 30))
         assert row == [whole.open_us, whole.close_us, half_past_nine, day.isoformat(), day.isoformat()]
+
+
+async def test_a_duration_is_rounded_before_it_is_taken_apart(browser: Browser, tmp_path: Path) -> None:
+    seconds = [0.04, 9.94, 9.96, 59.4, 59.7, 119.7, 130.0, 3599.4, 3599.6, 7800.0]
+    async with recorder.recording(tmp_path) as recording, opened(browser, recording.url, "durations") as page:
+        found = await page.evaluate(
+            """async (seconds) => {
+                const { duration } = await import("/js/time.js");
+                return seconds.map((each) => duration(each * 1e6));
+            }""",
+            seconds,
+        )
+    assert found == [
+        "0.0 s", "9.9 s", "10 s", "59 s", "1 min 0 s", "2 min 0 s", "2 min 10 s", "59 min 59 s", "1 h 0 min",
+        "2 h 10 min",
+    ]  # fmt: skip

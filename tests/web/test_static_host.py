@@ -1,10 +1,13 @@
 """The page on a static host, with history from a real PostgREST; and what is refused to get onto it."""
 
 import base64
+import errno
 import json
-import time
-from datetime import UTC, datetime, timedelta
+import os
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from time import time_ns
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -52,6 +55,41 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_site_with_a_config_of_its_own_is_no_earlier_page(tmp_path: Path) -> None:
+    (tmp_path / "config.js").write_text('export const config = { theme: "dark" };\n')
+    (tmp_path / "index.html").write_text("mine")
+    with pytest.raises(UsageError, match="other files"):
+        static_host.write(tmp_path, "https://abc.supabase.co", "sb_publishable_abc", ("QQQ",), has_options=False)
+    assert (tmp_path / "index.html").read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_and_nothing_is_half_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", Path("/proc/site"), tmp_path / "file" / "site"):
+        code, said = _write_by_command(out, "sb_publishable_abc", capsys)
+        assert (code, len(said.err.splitlines())) == (2, 1), said.err
+        assert str(out) in said.err
+    assert (tmp_path / "file").read_text() == "mine"
+    monkeypatch.setattr(json, "dumps", _no_room)
+    code, said = _write_by_command(tmp_path / "site", "sb_publishable_abc", capsys)
+    assert (code, "No space left" in said.err) == (2, True)
+    assert not (tmp_path / "site").exists()
+
+
+def _no_room(*_: object, **__: object) -> str:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _write_by_command(out: Path, key: str, capsys: pytest.CaptureFixture[str]) -> tuple[object, Any]:
+    arguments = ["page", "--out", str(out), "--key", key, "--url", "https://abc.supabase.co"]
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    return ended.value.code, capsys.readouterr()
+
+
 @pytest.mark.parametrize(("key", "code"), [("sb_publishable_abc", 0), ("sb_secret_abc", 2)])
 def test_the_command_writes_a_folder_or_says_why_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, code: int
@@ -69,8 +107,8 @@ def test_the_command_writes_a_folder_or_says_why_not(
 @pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.xdist_group("chromium")
 async def test_history_comes_from_supabase(browser: Browser, tmp_path: Path, lite_server: lite_module.Lite) -> None:
-    day = calendar.trading_day(time.time_ns() // 1000) - timedelta(days=1)
-    start = datetime.fromtimestamp(calendar.eastern_us(day, calendar.time(4)) / 1e6, UTC)
+    day = calendar.trading_day(time_ns() // 1000) - timedelta(days=1)
+    start = datetime.fromtimestamp(calendar.eastern_us(day, time(4)) / 1e6, UTC)
     minutes = 1200  # more than one answer of PostgREST holds
     async with postgres.connected(lite_server.dsn) as connection:
         await connection.execute("truncate equity_data, indicators, stream_gaps, streaming_metrics")

@@ -76,8 +76,43 @@ async def test_of_too_many_the_oldest_go() -> None:
     assert channel.taken == [str(number) for number in range(5, WAITING_MAX + 5)]
 
 
+async def test_who_posted_hears_of_each_channel_that_took_it_and_of_none_that_did_not() -> None:
+    refusing, working, taken = Scripted(RefusedError("no")), Scripted(), []
+    carrier = Courier([refusing, working])
+    carrier.post(_message("one"), lambda: taken.append("one"))
+    carrier.start()
+    await carrier.close(5)
+    assert taken == ["one"]
+    assert (refusing.taken, working.taken) == ([], ["one"])
+
+
+async def test_with_no_channel_everything_counts_as_taken() -> None:
+    taken: list[str] = []
+    Courier([]).post(_message("one"), lambda: taken.append("one"))
+    Courier([]).post(_message("two"), lambda: taken.append("two"), lambda: False)
+    assert taken == ["one"]
+
+
+async def test_whether_it_is_wanted_is_asked_when_its_turn_has_come() -> None:
+    channel, told = Scripted(UndeliveredError("x")), list[str]()
+    carrier = Courier([channel], first_wait_seconds=0.0)
+    carrier.post(_message("error"), lambda: told.append("error"))
+    carrier.post(_message("recovered"), wanted=lambda: "error" in told)
+    carrier.post(_message("never"), wanted=lambda: "warning" in told)
+    carrier.start()
+    await carrier.close(5)
+    assert channel.taken == ["error", "recovered"]
+
+
 async def test_last_words_are_one_attempt_and_raise_nothing() -> None:
     failing, hanging, working = Scripted(UndeliveredError("x")), Scripted(), Scripted()
     hanging.may_answer.clear()
-    await courier.send_now([failing, hanging, working], _message("bye"), 0.05)
+    assert await courier.send_now([failing, hanging, working], _message("bye"), 0.05)
     assert (failing.calls, working.taken) == (1, ["bye"])
+
+
+async def test_last_words_that_no_channel_took_are_not_told() -> None:
+    hanging = Scripted()
+    hanging.may_answer.clear()
+    assert not await courier.send_now([Scripted(RefusedError("x")), hanging], _message("bye"), 0.05)
+    assert await courier.send_now([], _message("bye"), 0.05)

@@ -7,10 +7,12 @@ import pytest
 from aiohttp import web
 
 from service.alerts import message, webhook
-from service.alerts.changes import Alert
+from service.alerts.changes import Alert, Open
 from service.alerts.errors import RefusedError, UndeliveredError
 
-ALERT = message.of_alert(Alert("feed", "error", 0, 61_000_000, "no tick", "No tick <!channel> & @everyone: see docs."))
+ALERT = message.of_alert(
+    Alert("feed", "error", 0, 61_000_000, "no tick", "No tick <!channel> & @everyone: see docs.", Open("error", 0))
+)
 
 
 @asynccontextmanager

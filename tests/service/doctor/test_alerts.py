@@ -3,7 +3,7 @@
 import pytest
 
 from service.doctor import alerts
-from service.settings import Settings
+from tests.service.configured import settings_with
 
 TELEGRAM = "https://api.telegram.org/bot12345:planted/sendMessage"
 
@@ -22,6 +22,6 @@ TELEGRAM = "https://api.telegram.org/bot12345:planted/sendMessage"
     ],
 )
 def test_alerts(settings: dict[str, str], levels: list[str]) -> None:
-    found = alerts.checks(Settings(_env_file=None, **settings))
+    found = alerts.checks(settings_with(**settings))
     assert [check.level for check in found] == levels
     assert "planted" not in repr(found)

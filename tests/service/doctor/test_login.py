@@ -4,6 +4,7 @@ import email.utils
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -11,7 +12,7 @@ from aiohttp import web
 from feed import token
 from service.doctor import login
 from service.health.check import Check
-from service.settings import Settings
+from tests.service.configured import settings_with
 
 DAY_SECONDS = 86_400
 
@@ -30,8 +31,8 @@ async def schwab() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def _line(name: str, data_dir: Path, url: str = "http://127.0.0.1:1", **more: object) -> Check:
-    settings = Settings(_env_file=None, data_dir=data_dir, schwab_url=url, **more)
+async def _line(name: str, data_dir: Path, url: str = "http://127.0.0.1:1", **more: Any) -> Check:
+    settings = settings_with(data_dir=data_dir, schwab_url=url, **more)
     return next(check for check in await login.checks(settings) if check.name == name)
 
 

@@ -3,16 +3,17 @@
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from service.doctor import machine
 from service.health.check import Check
-from service.settings import Settings
+from tests.service.configured import settings_with
 
 
-def _line(name: str, data_dir: Path, **more: object) -> Check:
-    settings = Settings(_env_file=None, data_dir=data_dir, health_port=more.pop("health_port", 0), **more)
+def _line(name: str, data_dir: Path, **more: Any) -> Check:
+    settings = settings_with(data_dir=data_dir, health_port=more.pop("health_port", 0), **more)
     return next(check for check in machine.checks(settings) if check.name == name)
 
 

@@ -4,11 +4,11 @@ import asyncpg
 
 from service.doctor import postgres
 from service.health.check import Check
-from service.settings import Settings
+from tests.service.configured import settings_with
 
 
 async def _lines(dsn: str) -> dict[str, Check]:
-    return {check.name: check for check in await postgres.checks(Settings(_env_file=None, postgres_dsn=dsn))}
+    return {check.name: check for check in await postgres.checks(settings_with(postgres_dsn=dsn))}
 
 
 async def test_a_database_is_fine(database: str) -> None:

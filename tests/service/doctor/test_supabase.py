@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -13,13 +14,14 @@ from service.health.check import Check
 from service.settings import Settings
 from tests.servers import postgres
 from tests.servers.lite import Lite
+from tests.service.configured import settings_with
 
 KEY = "sb_secret_planted-in-the-doctor"
 Answer = Callable[[web.Request], web.StreamResponse | None]
 
 
 def _settings(url: str, key: str = KEY) -> Settings:
-    return Settings(_env_file=None, supabase_url=url, supabase_service_role_key=key)
+    return settings_with(supabase_url=url, supabase_service_role_key=key)
 
 
 async def _lines(url: str, key: str = KEY) -> dict[str, Check]:
@@ -27,7 +29,7 @@ async def _lines(url: str, key: str = KEY) -> dict[str, Check]:
 
 
 @asynccontextmanager
-async def project(answer: Answer, realtime: list[dict] | None = None) -> AsyncIterator[str]:
+async def project(answer: Answer, realtime: list[dict[str, Any]] | None = None) -> AsyncIterator[str]:
     """A project where all is well but what `answer` answers itself; `realtime` is what is said on the socket."""
 
     async def rest(request: web.Request) -> web.StreamResponse:
@@ -161,7 +163,7 @@ async def test_a_function_that_is_missing() -> None:
         {"event": "phx_reply", "payload": {"status": "error", "response": {"reason": "no such table"}}},
     ],
 )
-async def test_realtime_that_refuses(said: dict) -> None:
+async def test_realtime_that_refuses(said: dict[str, Any]) -> None:
     async with project(_well, [said]) as url:
         line = (await _lines(url))["realtime"]
     assert (line.level, "no such table" in line.sentence) == ("warning", True)

@@ -12,7 +12,7 @@ from eventlog.clock import ManualClock
 from feed.schwab import SimulatedSource
 from service import app, directory
 from service.app import Service
-from service.settings import Settings
+from tests.service.configured import settings_with
 
 # A Wednesday, an hour after the open.
 NOW_US = 1_795_015_800_000_000
@@ -29,7 +29,7 @@ async def test_a_lost_stream_is_no_reason_to_restart_but_a_full_log_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = ManualClock(NOW_US)
-    settings = Settings(_env_file=None, data_dir=tmp_path, destination="none", health_port=0)
+    settings = settings_with(data_dir=tmp_path, destination="none", health_port=0)
     with directory.held_for_recording(tmp_path, "simulated"):
         async with app.running(settings, SimulatedSource("http://127.0.0.1:1"), clock) as service:
             status, report = await _get(service, "/readyz")
@@ -46,7 +46,7 @@ async def test_a_lost_stream_is_no_reason_to_restart_but_a_full_log_is(
 
 
 async def test_metrics_are_prometheus_text(tmp_path: Path) -> None:
-    settings = Settings(_env_file=None, data_dir=tmp_path, destination="none", health_port=0)
+    settings = settings_with(data_dir=tmp_path, destination="none", health_port=0)
     with directory.held_for_recording(tmp_path, "simulated"):
         async with app.running(settings, SimulatedSource("http://127.0.0.1:1"), ManualClock(NOW_US)) as service:
             async with aiohttp.ClientSession() as client, client.get(service.url + "/metrics") as answer:

@@ -1,15 +1,20 @@
-"""How long a table is behind, and how much of a day is lost: by positions and sessions, not by the times of events."""
+"""How long a table is behind, by its position; what a look finds on record, and how fast the databases grow."""
 
+import asyncio
+import contextlib
+import sqlite3
+import threading
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-
-from eventlog.events import FeedGap, StoredEvent
+from eventlog import log as event_log
+from eventlog.clock import ManualClock
+from eventlog.events import EquityTick, Event, FeedGap
+from feed.schwab import SimulatedSource
 from market import calendar
-from replicator.pump import TableStatus
-from service.health.live import Behind, count_gaps, storage
-from service.settings import Settings
+from replicator.standing import TableStatus
+from service.health.live import Behind, Gatherer, storage
+from tests.service.configured import settings_with
 
 SECOND_US = 1_000_000
 NOW_US = 1_795_015_800_000_000
@@ -39,28 +44,56 @@ def test_indicators_are_counted_by_their_revision() -> None:
     assert behind.since(replace(indicators, cursor=4), 4, NOW_US + 1) is None
 
 
-def _gap(from_us: int, to_us: int, reason: str = "closed") -> StoredEvent:
-    payload = msgspec.json.encode(FeedGap(from_us=from_us, to_us=to_us, reason=reason))
-    return StoredEvent(1, "feed_gap", "", from_us, to_us, payload)
-
-
-def test_only_what_lies_in_a_session_of_the_day_counts() -> None:
-    session = calendar.session_at(NOW_US, "regular")
-    assert session is not None
-    settings = Settings(_env_file=None)
-    since_us = calendar.eastern_us(session.day, calendar.time(0))
-    night = _gap(since_us - 3_600 * SECOND_US, session.open_us - 1)
-    morning = _gap(session.open_us - 600 * SECOND_US, session.open_us + 60 * SECOND_US, "restart")
-    later = _gap(NOW_US, NOW_US + 5 * SECOND_US, "reset")
-    found = count_gaps([night, morning, later], settings, since_us)
-    assert (found.count, found.seconds, found.last_reason) == (2, 65.0, "reset")
-    always = settings.model_copy(update={"skip_market_hours": True})
-    assert count_gaps([night], always, since_us).seconds == (session.open_us - 1 - since_us) / SECOND_US
-
-
 def test_growth_is_unknown_before_a_day_is_over(tmp_path: Path) -> None:
     (tmp_path / "events.db").write_bytes(b"x" * 1000)
     (tmp_path / "state.db-wal").write_bytes(b"x" * 10)
     young, old = storage(tmp_path, 0.5), storage(tmp_path, 2.0)
     assert (young.database_bytes, young.wal_bytes, young.bytes_per_day) == (1000, 10, 0.0)
     assert old.bytes_per_day == 500.0
+
+
+async def test_growth_is_measured_from_the_first_event_that_retention_has_left(tmp_path: Path) -> None:
+    clock = ManualClock(NOW_US - 30 * calendar.DAY_US)
+    log = await event_log.open_log(tmp_path, clock)
+    gatherer = Gatherer(settings_with(), log, clock, SimulatedSource("http://127.0.0.1:1"))
+    await log.append([_tick(clock.now_us())])
+    clock.advance_us(28 * calendar.DAY_US)
+    await log.append([_tick(clock.now_us())])
+    assert await gatherer.days_recorded(NOW_US) == 30.0
+    await log.prune(NOW_US - 10 * calendar.DAY_US, {})
+    assert await gatherer.days_recorded(NOW_US) == 2.0
+    with contextlib.closing(sqlite3.connect(tmp_path / "events.db")) as failing_disk, failing_disk:
+        failing_disk.execute("DROP TRIGGER events_never_change")
+        failing_disk.execute("UPDATE events SET crc = crc + 1")
+    assert await gatherer.days_recorded(NOW_US) == 0.0
+    await log.close()
+
+
+def _tick(ts_us: int) -> Event:
+    return Event("QQQ", ts_us, EquityTick(price=1.0, size=1, volume=1, total_volume=1))
+
+
+async def test_a_look_between_a_gap_and_its_commit_does_not_hide_it(tmp_path: Path) -> None:
+    clock, slow_disk = ManualClock(NOW_US), threading.Event()
+    log = await event_log.open_log(tmp_path, clock)
+    gatherer = Gatherer(settings_with(), log, clock, SimulatedSource("http://127.0.0.1:1"))
+    assert (await gatherer.gaps_today(NOW_US)).count == 0
+    log._writer.submit(lambda _connection: slow_disk.wait())
+    gap = FeedGap(from_us=NOW_US - 60 * SECOND_US, to_us=NOW_US, reason="socket closed")
+    appending = asyncio.create_task(log.append([Event("", gap.from_us, gap)]))
+    while not log.status().queued:  # noqa: ASYNC110 - the loop's own turn is what is waited for
+        await asyncio.sleep(0)
+    await gatherer.gaps_today(NOW_US)
+    slow_disk.set()
+    await appending
+    assert (await gatherer.gaps_today(NOW_US)).seconds == 60.0
+    await log.close()
+
+
+async def test_unreadable_frames_are_news_for_as_long_as_they_rise(tmp_path: Path) -> None:
+    log = await event_log.open_log(tmp_path, ManualClock(NOW_US))
+    gatherer = Gatherer(settings_with(), log, ManualClock(NOW_US), SimulatedSource("http://127.0.0.1:1"))
+    looks = [(0, NOW_US), (2, NOW_US + 1), (2, NOW_US + 2), (3, NOW_US + 3)]
+    seen = [gatherer.last_garbage_us(count, now_us) for count, now_us in looks]
+    assert seen == [None, NOW_US + 1, NOW_US + 1, NOW_US + 3]
+    await log.close()

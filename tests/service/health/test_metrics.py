@@ -6,12 +6,13 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.health import metrics, snapshot
+from service.health.facts import Facts
 from tests.service.health.samples import HEALTHY, NOW_US, SECOND_US, table
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "OPERATIONS.md"
 
 
-def _values(given) -> dict[tuple[str, str], float]:
+def _values(given: Facts) -> dict[tuple[str, str], float]:
     text = metrics.exposition(snapshot.judge(given)).decode()
     return {
         (sample.name, "/".join(sample.labels.values())): sample.value

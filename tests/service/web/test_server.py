@@ -1,6 +1,7 @@
 """The HTTP server answers this machine only, in reading methods only, and says why when it cannot start."""
 
 import socket
+from typing import Any
 
 import aiohttp
 import pytest
@@ -9,6 +10,7 @@ from aiohttp import web
 from eventlog.errors import UsageError
 from service.settings import Settings
 from service.web import server
+from tests.service.configured import settings_with
 
 
 async def _hello(_request: web.Request) -> web.Response:
@@ -18,8 +20,8 @@ async def _hello(_request: web.Request) -> web.Response:
 ROUTES = [web.get("/", _hello), web.route("*", "/post", _hello)]
 
 
-def _settings(**more: object) -> Settings:
-    return Settings(health_port=0, _env_file=None, **more)
+def _settings(**more: Any) -> Settings:
+    return settings_with(health_port=0, **more)
 
 
 async def test_answers_get_and_head_with_the_security_headers() -> None:
@@ -58,6 +60,7 @@ async def test_refuses_a_foreign_host_header() -> None:
         ("10.0.0.5:8787", "127.0.0.1", False),
         ("10.0.0.5:8787", "10.0.0.5", True),
         ("10.0.0.5:8787", "0.0.0.0", True),
+        ("localhost:8787", "0.0.0.0", True),
         ("box.internal", "box.internal", True),
         ("evil.example", "0.0.0.0", False),
         ("localhost.evil.example", "127.0.0.1", False),
@@ -71,7 +74,7 @@ def test_host_header(header: str, health_host: str, allowed: bool) -> None:
 async def test_a_taken_port_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        settings = Settings(health_port=port, _env_file=None)
+        settings = settings_with(health_port=port)
         with pytest.raises(UsageError, match=f"HEALTH_PORT={port} is taken"):
             async with server.serve(settings, ROUTES):
                 pytest.fail("served on a taken port")
@@ -79,7 +82,7 @@ async def test_a_taken_port_is_one_clear_line() -> None:
 
 async def test_another_port_is_taken_where_any_will_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        settings = Settings(health_port=other.getsockname()[1], _env_file=None)
+        settings = settings_with(health_port=other.getsockname()[1])
         async with server.serve(settings, ROUTES, any_port=True) as url, aiohttp.ClientSession() as client:
             assert (await client.get(url)).status == 200
             assert not url.endswith(f":{settings.health_port}")
