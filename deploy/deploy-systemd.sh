@@ -3,6 +3,7 @@
 # Run it again to bring the box up to date; what is right stays untouched.
 #
 #   deploy/deploy-systemd.sh [--dry-run]            create or update the box, build, ship, start, wait for health
+#   deploy/deploy-systemd.sh token [--dry-run]      take the token of a new login to the box; the recording goes on
 #   deploy/deploy-systemd.sh destroy [--yes] [--dry-run]   delete the box with everything on it
 #
 # Needs here: aws (logged in), python3 with venv, ssh, scp; .env (see env.template) and the token of `ticktape login`.
@@ -20,7 +21,8 @@ deploy() {
     wait_for_ssh
     say "preparing the box"
     on_box prepare_systemd
-    upload_secrets
+    say "uploading settings and token"
+    upload_secrets install_secrets
     build_and_ship_release
     say "starting, and waiting until it is healthy"
     on_box switch_release "$RELEASE"
@@ -28,22 +30,24 @@ deploy() {
 }
 
 tell_next_steps() {
-    local way="ssh -F $SSH_CONFIG $INSTANCE" health
-    health="sudo systemd-run --quiet --wait --pipe --uid ticktape --property EnvironmentFile=/etc/ticktape/env"
-    health+=" /opt/ticktape/current/venv/bin/ticktape health --data-dir /var/lib/ticktape"
+    local way="ssh -F $SSH_CONFIG $INSTANCE" port
+    port=$(setting HEALTH_PORT)
+    port=${port:-8787}
     cat <<NEXT
 ticktape runs on $INSTANCE ($ADDRESS). Next:
-  health      $way $health
+  health      $way ticktape health
+  live page   ssh -F $SSH_CONFIG -L $port:127.0.0.1:$port $INSTANCE    then http://localhost:$port
   logs        $way sudo journalctl --unit ticktape --follow
   stop        $way sudo systemctl stop ticktape
-  new token   every 7 days, before it expires: ticktape login, then this script again
+  new token   every 7 days, before it expires: ticktape login here, then deploy/deploy-systemd.sh token
   upgrade     deploy/upgrade.sh    and back: deploy/upgrade.sh rollback
 NEXT
 }
 
-parse_arguments "deploy destroy" "$@"
+parse_arguments "deploy token destroy" "$@"
 case $COMMAND in
 deploy) deploy ;;
+token) renew_token ;;
 destroy)
     need_tools aws
     destroy_instance

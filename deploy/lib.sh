@@ -151,19 +151,32 @@ copy_to_box() {
     change scp -F "$SSH_CONFIG" -q -p "$@" "$INSTANCE:upload/"
 }
 
-# The settings always; on_box.sh takes the token only when it comes from a later login than the one there.
+# upload_secrets FUNCTION: the token and, for install_secrets, the settings. FUNCTION of on_box.sh puts them in place,
+# the token only when it comes from a later login than the one there.
 upload_secrets() {
-    say "uploading settings and token"
     local private
     private=$(mktemp -d)
     # shellcheck disable=SC2064  # the folder of now, not of later
     trap "rm -rf '$private'" EXIT
-    # The folders of this machine mean nothing on the box.
-    install -m 0600 /dev/null "$private/env"
-    grep -vE '^(DATA_DIR|SCHWAB_TOKEN_PATH)=' "$ENV_FILE" >"$private/env"
+    if [[ $1 == install_secrets ]]; then
+        # The folders of this machine mean nothing on the box.
+        install -m 0600 /dev/null "$private/env"
+        grep -vE '^(DATA_DIR|SCHWAB_TOKEN_PATH)=' "$ENV_FILE" >"$private/env"
+    fi
     install -m 0600 "$TOKEN_FILE" "$private/schwab_token.json"
-    copy_to_box "$private/env" "$private/schwab_token.json"
-    on_box install_secrets
+    copy_to_box "$private"/*
+    on_box "$1"
     rm -rf "$private"
     trap - EXIT
+}
+
+# The weekly step: nothing is built, nothing is restarted.
+renew_token() {
+    need_tools aws ssh scp
+    check_env_file
+    check_token_file
+    need_instance
+    open_way_to_box
+    say "uploading the token"
+    upload_secrets install_token
 }

@@ -44,7 +44,16 @@ ensure_instance() {
     [[ $DRY_RUN == yes ]] || wait_until "$INSTANCE runs" is_running
     # ssh only: the service listens on 127.0.0.1, nothing else needs a way in.
     change aws lightsail put-instance-public-ports --instance-name "$INSTANCE" \
-        --port-infos "fromPort=22,toPort=22,protocol=tcp,cidrs=$SSH_CIDR" "${AWS_OPTIONS[@]}" >/dev/null
+        --port-infos "fromPort=22,toPort=22,protocol=tcp,$(ssh_sources)" "${AWS_OPTIONS[@]}" >/dev/null
+}
+
+# Lightsail keeps the two families apart: without the second an instance with IPv6 only would be shut.
+ssh_sources() {
+    case $SSH_CIDR in
+    0.0.0.0/0) echo 'cidrs=0.0.0.0/0,ipv6Cidrs=::/0' ;;
+    *:*) echo "ipv6Cidrs=$SSH_CIDR" ;;
+    *) echo "cidrs=$SSH_CIDR" ;;
+    esac
 }
 
 is_running() {

@@ -15,8 +15,16 @@ SETTINGS=$ROOT/etc/ticktape/env
 STARTED=$ROOT/etc/ticktape/started
 RELEASES=$ROOT/opt/ticktape
 UNIT=$ROOT/etc/systemd/system/ticktape.service
+COMMAND=$ROOT/usr/local/bin/ticktape
 # The user of the image and of the unit, so that both can use the same data.
 OWNER=10001
+
+# How a container of ticktape runs, with the same limits as docker-compose.yml.
+CONTAINER=(
+    --env-file "$SETTINGS" --env DATA_DIR=/data --volume "$DATA:/data"
+    --read-only --tmpfs "/tmp:size=16m,mode=1777" --cap-drop ALL --security-opt no-new-privileges:true
+    --memory 400m --pids-limit 128 --init
+)
 
 fail() {
     printf 'on the box: %s\n' "$*" >&2
@@ -61,17 +69,25 @@ prepare_user() {
 # --- secrets ---
 
 install_secrets() {
-    local new=$UPLOAD/schwab_token.json token=$DATA/schwab_token.json
     if ! cmp -s "$UPLOAD/env" "$SETTINGS"; then
         install -m 0600 "$UPLOAD/env" "$SETTINGS.part"
         mv "$SETTINGS.part" "$SETTINGS"
     fi
+    rm -f "$UPLOAD/env"
+    install_token
+}
+
+install_token() {
+    local new=$UPLOAD/schwab_token.json token=$DATA/schwab_token.json
     # The service renews its own token every half hour: an older login must not replace it.
     if (($(login_time "$new") > $(login_time "$token"))); then
         install -m 0600 -o "$OWNER" -g "$OWNER" "$new" "$token.part"
         mv "$token.part" "$token"
+        echo "the box has the new token"
+    else
+        echo "the box has a token of this login, or of a later one: it stays"
     fi
-    rm -f "$UPLOAD/env" "$new"
+    rm -f "$new"
 }
 
 # When a person logged in to Schwab, as the token file tells (seconds since 1970); 0 without a file.
@@ -80,6 +96,37 @@ login_time() {
     seconds=$(grep -oE '"creation_timestamp": *[0-9]+' "$1" 2>/dev/null | grep -oE '[0-9]+$' || true)
     echo "${seconds:-0}"
 }
+
+# --- the command ticktape ---
+
+# With the settings and in the data directory of the service, so that a file is named alike both ways.
+docker_command() {
+    cat <<SCRIPT
+#!/bin/sh
+set -eu
+[ "\$(id -u)" = 0 ] || exec sudo "\$0" "\$@"
+tty=
+if [ -t 0 ] && [ -t 1 ]; then tty=--tty; fi
+if [ "\$(docker container inspect --format '{{.State.Status}}' ticktape)" = running ]; then
+    exec docker exec --interactive \$tty --workdir /data ticktape ticktape "\$@"
+fi
+image=\$(docker container inspect --format '{{.Image}}' ticktape)
+exec docker run --rm --interactive \$tty --workdir /data$(printf ' %q' "${CONTAINER[@]}") "\$image" "\$@"
+SCRIPT
+}
+
+systemd_command() {
+    cat <<SCRIPT
+#!/bin/sh
+set -eu
+[ "\$(id -u)" = 0 ] || exec sudo "\$0" "\$@"
+exec systemd-run --quiet --collect --wait --pipe --pty --uid=ticktape --working-directory="$DATA" \\
+    --property=EnvironmentFile="$SETTINGS" --setenv=DATA_DIR="$DATA" --property=UMask=0077 \\
+    "$RELEASES/current/venv/bin/ticktape" "\$@"
+SCRIPT
+}
+
+install_command() { install -D -m 0755 /dev/stdin "$COMMAND"; }
 
 # --- with Docker ---
 
@@ -91,6 +138,7 @@ switch_image() {
         fail "ticktape runs under systemd; two recorders cannot share $DATA: sudo systemctl disable --now ticktape"
     fi
     finish_interrupted_switch
+    docker_command | install_command
     local is_first=yes
     if has_container ticktape; then
         if container_is_current "$1"; then
@@ -112,11 +160,13 @@ switch_image() {
 
 has_container() { docker container inspect "$1" >/dev/null 2>&1; }
 
+# Whether it is healthy is not asked: a restart would only add a hole to what is wrong.
 container_is_current() {
-    [[ $(docker container inspect --format '{{.Image}}' ticktape) == "$(image_id "$1")" ]] && container_is_healthy &&
+    [[ $(docker container inspect --format '{{.Image}} {{.State.Status}}' ticktape) == "$(image_id "$1") running" ]] &&
         [[ ! $SETTINGS -nt $STARTED ]]
 }
 
+# Health here and below: the service runs and the log records. All else may be wrong for reasons no version can change.
 container_is_healthy() {
     [[ $(docker container inspect --format '{{.State.Health.Status}}' ticktape 2>/dev/null) == healthy ]]
 }
@@ -129,13 +179,12 @@ set_container_aside() {
     fail "the running container cannot be replaced; it runs again"
 }
 
-# The same limits as docker-compose.yml.
+# A container's 127.0.0.1 is reached by nobody, so that it listens on all its addresses; the port is published on the
+# box's 127.0.0.1 alone, which only who is on the box, or comes through ssh, can reach.
 start_container() {
-    touch "$STARTED" && docker run --detach --name ticktape \
-        --env-file "$SETTINGS" --env DATA_DIR=/data --volume "$DATA:/data" \
-        --read-only --tmpfs /tmp:size=16m,mode=1777 --cap-drop ALL --security-opt no-new-privileges:true \
-        --health-interval 300s --health-start-interval 5s --memory 400m --pids-limit 128 \
-        --init --restart unless-stopped --stop-timeout 30 \
+    touch "$STARTED" && docker run --detach --name ticktape "${CONTAINER[@]}" \
+        --env HEALTH_HOST=0.0.0.0 --env HEALTH_PORT=8787 --publish 127.0.0.1:8787:8787 \
+        --health-interval 300s --health-start-interval 5s --restart unless-stopped --stop-timeout 30 \
         --log-driver json-file --log-opt max-size=10m --log-opt max-file=5 "$1" >/dev/null
 }
 
@@ -207,8 +256,9 @@ switch_release() {
         fail "ticktape runs in Docker; two recorders cannot share $DATA: sudo docker stop ticktape, then docker rm it"
     fi
     [[ -f $RELEASES/$new/complete ]] || fail "there is no whole release $1 in $RELEASES/releases"
+    systemd_command | install_command
     old=$(readlink "$RELEASES/current" || true)
-    if [[ $old == "$new" && ! $SETTINGS -nt $STARTED ]] && unit_is_healthy; then
+    if [[ $old == "$new" && ! $SETTINGS -nt $STARTED ]] && systemctl is-active --quiet ticktape; then
         echo "$1 runs already, with these settings"
         return
     fi
@@ -230,14 +280,7 @@ start_release() {
         systemctl daemon-reload && systemctl enable --quiet ticktape && systemctl restart ticktape
 }
 
-# A warning (1) is not a reason to go back.
-unit_is_healthy() {
-    systemctl is-active --quiet ticktape || return 1
-    local code=0
-    systemd-run --quiet --wait --pipe --uid=ticktape --property=EnvironmentFile="$SETTINGS" \
-        "$RELEASES/current/venv/bin/ticktape" health --local --data-dir "$DATA" >/dev/null || code=$?
-    ((code <= 1))
-}
+unit_is_healthy() { systemctl is-active --quiet ticktape && "$COMMAND" health --alive >/dev/null; }
 
 remove_old_releases() {
     local folder kept
@@ -291,6 +334,7 @@ main() {
     prepare_docker) prepare_docker ;;
     prepare_systemd) prepare_systemd ;;
     install_secrets) install_secrets ;;
+    install_token) install_token ;;
     image_id) image_id "$2" ;;
     switch_image) switch_image "$2" ;;
     install_release) install_release "$2" ;;

@@ -96,8 +96,10 @@ stub_docker() {
     'image ls') ls "$images" ;;
     'image rm') rm "$images/$last" ;;
     'container inspect') inspect_container "$last" "$*" ;;
+    'run --rm') ;;
+    exec*) [[ -f $containers/ticktape/runs ]] ;;
     run*) after --name "$@" && run_container "$found" "$last" ;;
-    stop*) rm "$containers/$last/runs" ;;
+    stop*) [[ -d $containers/$last ]] && rm -f "$containers/$last/runs" ;;
     start*) [[ -d $containers/$last ]] && touch "$containers/$last/runs" ;;
     logs*) [[ -d $containers/$last ]] ;;
     rename*) [[ -d $containers/$2 && ! -e $containers/$3 ]] && mv "$containers/$2" "$containers/$3" ;;
@@ -124,7 +126,10 @@ inspect_container() {
     local image
     image=$(<"$containers/$1/image")
     if [[ $2 == *'{{.Image}}'* ]]; then
+        [[ $2 != *'{{.State.Status}}'* ]] || image+=" $([[ -f $containers/$1/runs ]] && echo running || echo exited)"
         echo "$image"
+    elif [[ $2 == *'{{.State.Status}}'* ]]; then
+        [[ -f $containers/$1/runs ]] && echo running || echo exited
     elif [[ -f $containers/$1/runs ]] && ! is_sick "${image#sha256:ticktape:}"; then
         echo healthy
     else
@@ -134,7 +139,7 @@ inspect_container() {
 
 # --- the box ---
 
-stub_sudo() { "$@"; }
+stub_sudo() { STUB_UID=0 "$@"; }
 
 # The real one without the owner, which only root may set.
 stub_install() {
@@ -162,7 +167,7 @@ stub_systemd_run() { ! is_sick "$(current_release)" || exit 2; }
 
 stub_fallocate() { touch "$3"; }
 
-stub_id() { exit 1; }
+stub_id() { [[ $1 == -u ]] && echo "${STUB_UID:-1000}"; }
 
 record "$@"
 fail_on_demand

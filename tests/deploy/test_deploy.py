@@ -1,5 +1,6 @@
 """deploy.sh and deploy-systemd.sh against a box that is a folder: what they do, leave alone, and survive."""
 
+import itertools
 import re
 import stat
 from pathlib import Path
@@ -31,12 +32,38 @@ def test_a_first_run_creates_the_box_and_starts_the_service(world: World, script
 def test_only_ssh_is_open_and_the_host_keys_are_known_before_the_first_connection(world: World, script: str) -> None:
     world.run(script)
     (ports,) = world.calls_of("aws", "lightsail", "put-instance-public-ports")
-    assert "fromPort=22,toPort=22,protocol=tcp,cidrs=0.0.0.0/0" in ports
+    assert "fromPort=22,toPort=22,protocol=tcp,cidrs=0.0.0.0/0,ipv6Cidrs=::/0" in ports
     config = world.home / ".config/ticktape"
     assert (config / "ticktape.known_hosts").read_text().startswith("ticktape ssh-ed25519 AAAAplanted\n")
     assert "StrictHostKeyChecking yes" in (config / "ticktape.ssh_config").read_text()
     names = [call[0] if call[0] == "ssh" else call[2] for call in world.calls if call[0] in {"ssh", "aws"}]
     assert names.index("get-instance-access-details") < names.index("ssh")
+
+
+@pytest.mark.parametrize(
+    ("cidr", "sources"),
+    [("198.51.100.7/32", "cidrs=198.51.100.7/32"), ("2001:db8::/32", "ipv6Cidrs=2001:db8::/32")],
+)
+def test_ssh_can_be_limited_to_one_network(world: World, cidr: str, sources: str) -> None:
+    world.run("deploy.sh", SSH_CIDR=cidr)
+    (ports,) = world.calls_of("aws", "lightsail", "put-instance-public-ports")
+    assert f"fromPort=22,toPort=22,protocol=tcp,{sources}" in ports
+
+
+@pytest.mark.parametrize("port", ["8787", "9000"])
+def test_http_of_the_container_is_published_on_the_loopback_of_the_box_alone(world: World, port: str) -> None:
+    world.env_file.write_text(world.env_file.read_text() + f"HEALTH_HOST=127.0.0.1\nHEALTH_PORT={port}\n")
+    told = world.run("deploy.sh").stdout
+    (run,) = world.calls_of("docker", "run")
+    options = list(itertools.pairwise(run))
+    assert [value for option, value in options if option == "--publish"] == ["127.0.0.1:8787:8787"]
+    assert {("--env", "HEALTH_HOST=0.0.0.0"), ("--env", "HEALTH_PORT=8787")} <= set(options)
+    assert "ticktape.ssh_config -L 8787:127.0.0.1:8787 ticktape " in told
+
+
+def test_without_docker_the_way_to_the_page_has_the_port_of_the_settings(world: World) -> None:
+    world.env_file.write_text(world.env_file.read_text() + "HEALTH_PORT=9000\n")
+    assert "ticktape.ssh_config -L 9000:127.0.0.1:9000 ticktape " in world.run("deploy-systemd.sh").stdout
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -92,6 +119,87 @@ def test_the_token_on_the_box_is_replaced_only_by_a_later_login(world: World) ->
     world.log_in(2_000)
     world.run("deploy.sh")
     assert token.read_text() == world.token_file.read_text()
+
+
+def restarts(world: World) -> list[list[str]]:
+    return [
+        *world.calls_of("docker", "stop"),
+        *world.calls_of("docker", "run"),
+        *world.calls_of("systemctl", "restart"),
+    ]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_new_token_is_taken_to_the_box_alone(world: World, script: str) -> None:
+    world.run(script)
+    settings = (world.box / "etc/ticktape/env").read_text()
+    world.log_in(2_000)
+    world.set_version("v2-dirty")
+    world.env_file.write_text(world.env_file.read_text() + "BATCH_SIZE=50\n")
+    world.forget_calls()
+    result = world.run(script, "token")
+    assert result.returncode == 0, result.stderr
+    assert "the box has the new token" in result.stdout
+    token = world.box / "var/lib/ticktape/schwab_token.json"
+    assert (token.read_text(), mode(token)) == (world.token_file.read_text(), 0o600)
+    assert (world.box / "etc/ticktape/env").read_text() == settings
+    assert (world.running, restarts(world)) == (["v1"], [])
+    assert {call[0] for call in world.calls} <= {"aws", "ssh", "scp", "sudo", "install"}
+    assert list((world.home / "upload").iterdir()) == []
+    assert "it stays" in world.run(script, "token").stdout
+
+
+def test_a_token_needs_a_box(world: World) -> None:
+    result = world.run("deploy.sh", "token")
+    assert result.returncode == 1
+    assert "is absent: run deploy/deploy.sh" in result.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_what_runs_is_not_stopped_for_being_unhealthy(world: World, script: str) -> None:
+    world.run(script)
+    world.forget_calls()
+    world.log_in(2_000)
+    world.make_sick("v1")
+    result = world.run(script)
+    assert result.returncode == 0, result.stderr
+    assert (world.running, restarts(world)) == (["v1"], [])
+    assert (world.box / "var/lib/ticktape/schwab_token.json").read_text() == world.token_file.read_text()
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_what_was_stopped_is_started_by_the_next_run(world: World, script: str) -> None:
+    world.run(script)
+    world.stop()
+    assert world.running == []
+    assert world.run(script).returncode == 0
+    assert world.running == ["v1"]
+
+
+def test_the_command_on_the_box_reaches_the_container_running_or_not(world: World) -> None:
+    world.run("deploy.sh")
+    world.forget_calls()
+    assert world.run_command("health", "--json").returncode == 0
+    assert world.calls_of("sudo") == [["sudo", f"{world.box}/usr/local/bin/ticktape", "health", "--json"]]
+    (call,) = world.calls_of("docker", "exec")
+    assert call[2:] == ["--interactive", "--workdir", "/data", "ticktape", "ticktape", "health", "--json"]
+    world.stop()
+    assert world.run_command("log", "restore", "a file.db").returncode == 0
+    (call,) = world.calls_of("docker", "run", "--rm")
+    assert {f"{world.box}/var/lib/ticktape:/data", "--read-only", f"{world.box}/etc/ticktape/env"} <= set(call)
+    assert call[-4:] == ["sha256:ticktape:v1", "log", "restore", "a file.db"]
+    assert not {"--publish", "--restart", "--name"} & set(call)
+
+
+def test_the_command_on_the_box_runs_as_the_unit_does(world: World) -> None:
+    world.run("deploy-systemd.sh")
+    world.forget_calls()
+    assert world.run_command("log", "restore", "a file.db").returncode == 0
+    (call,) = world.calls_of("systemd-run")
+    data = f"{world.box}/var/lib/ticktape"
+    expected = {"--uid=ticktape", f"--working-directory={data}", f"--setenv=DATA_DIR={data}", "--pipe", "--wait"}
+    assert {*expected, f"--property=EnvironmentFile={world.box}/etc/ticktape/env"} <= set(call)
+    assert call[-4:] == [f"{world.box}/opt/ticktape/current/venv/bin/ticktape", "log", "restore", "a file.db"]
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -8,6 +8,7 @@ import pytest
 from service.settings import Settings
 from tests.deploy.dockerfile import PROJECT
 from tests.deploy.world import World
+from tests.service.configured import settings_with
 
 TEMPLATE = PROJECT / "env.template"
 
@@ -25,7 +26,7 @@ def test_the_values_shown_are_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.chdir(tmp_path)
     for name in values():
         monkeypatch.delenv(name, raising=False)
-    assert Settings(_env_file=TEMPLATE) == Settings(_env_file=None)
+    assert settings_with(TEMPLATE) == settings_with()
 
 
 def test_no_secret_is_in_it() -> None:

@@ -76,6 +76,16 @@ class World:
             ["bash", "-s", "--", *arguments], environment, script[: len(script) // 2] if cut_off else script
         )
 
+    def run_command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `ticktape` on the box as its user types it."""
+        command = [str(self.box / "usr/local/bin/ticktape"), *arguments]
+        return self._execute(command, self._environment() | {"STUB_HOST": "box"}, "")
+
+    def stop(self) -> None:
+        """Stop what records on the box."""
+        for marker in [*(self.folder / "containers.box").glob("*/runs"), self.folder / "active"]:
+            marker.unlink(missing_ok=True)
+
     @staticmethod
     def _execute(command: list[str], environment: dict[str, str], text: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
