@@ -16,8 +16,8 @@ from feed.feed import Feed
 from feed.options import Options
 from feed.schwab import SimulatedSource
 
-OTHER_RATES = {100: 3.0, 5_000: 2.0}
-"""Ticks a second -> seconds a round."""
+OTHER_RATES = {1: (10.0, 1), 100: (3.0, 3), 5_000: (2.0, 3)}
+"""Ticks a second -> seconds a round, rounds."""
 SPLIT_RATE, SPLIT_SECONDS = 1_000, 2.5
 WARM_SECONDS = 1.0
 ROUNDS = 3
@@ -135,8 +135,8 @@ def results() -> Iterator[measure.Result]:
     turns = [{name: _run(stage, SPLIT_RATE, SPLIT_SECONDS) for name, stage in STAGES.items()} for _ in range(ROUNDS)]
     for name in STAGES:
         yield _reported(f"{name} at {SPLIT_RATE:,}/s", [turn[name] for turn in turns], GOAL if name == WHOLE else None)
-    for rate, seconds in OTHER_RATES.items():
-        yield _reported(f"{WHOLE} at {rate:,}/s", [_run(whole, rate, seconds) for _ in range(ROUNDS)], None)
+    for rate, (seconds, rounds) in OTHER_RATES.items():
+        yield _reported(f"{WHOLE} at {rate:,}/s", [_run(whole, rate, seconds) for _ in range(rounds)], None)
 
 
 def _reported(name: str, values: list[float], goal: measure.Goal | None) -> measure.Result:

@@ -71,10 +71,9 @@ async def database(folder: Path) -> AsyncIterator[str]:
         await asyncio.to_thread(server.stop)
 
 
-@contextlib.asynccontextmanager
-async def service(url: str, folder: Path, dsn: str | None) -> AsyncIterator[Service]:
-    """The production service on `url`; without a DSN it ships nowhere."""
-    settings = Settings(
+def settings(folder: Path, dsn: str | None) -> Settings:
+    """Those of the production service; without a DSN it ships nowhere."""
+    return Settings(
         stream_ticker=TICKERS,
         data_dir=folder,
         destination="none" if dsn is None else "postgres",
@@ -84,8 +83,13 @@ async def service(url: str, folder: Path, dsn: str | None) -> AsyncIterator[Serv
         health_port=0,
         _env_file=None,  # type: ignore[call-arg]
     )
+
+
+@contextlib.asynccontextmanager
+async def service(url: str, folder: Path, dsn: str | None) -> AsyncIterator[Service]:
+    """The production service on `url`."""
     with directory.held_for_recording(folder, "simulated"):
-        async with app.running(settings, SimulatedSource(url)) as running:
+        async with app.running(settings(folder, dsn), SimulatedSource(url)) as running:
             yield running
 
 
