@@ -30,6 +30,7 @@ def _commands() -> dict[str, set[str]]:
     """Every command, such as "log backup", with its options."""
     root = typer.main.get_command(cli.application(""))
     found: dict[str, set[str]] = {}
+    assert isinstance(root, typer.core.TyperGroup)
     for name, command in root.commands.items():
         for path, one in [
             (name, command),
@@ -120,7 +121,7 @@ def test_the_thresholds_in_the_runbook_are_those_of_the_checks() -> None:
 
 def test_every_exit_code_is_in_the_runbook() -> None:
     codes = {0, 1, 2, 130}
-    pending: list[type] = [errors.TicktapeError]
+    pending = [errors.TicktapeError]
     while pending:
         kind = pending.pop()
         codes.add(kind.exit_code if isinstance(kind.exit_code, int) else 1)
