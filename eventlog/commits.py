@@ -37,8 +37,8 @@ class Observer(Protocol):
     def durable(self, seq: int) -> None:
         """A group up to `seq` has been committed."""
 
-    def committed(self, seq: int) -> None:
-        """The head has moved to `seq`; its appenders are told next."""
+    def committed(self, values: list[Any]) -> None:
+        """The head has moved to the last of these rows, one flat list; their appenders are told next."""
 
     def is_full_error(self, error: BaseException) -> bool:
         """Whether `error` means that the disk is full and SQLite has rolled back."""
@@ -184,7 +184,7 @@ class GroupCommit:
         if self.state is State.FULL:
             self.state = State.OPEN
             self._observer.resumed()
-        self._observer.committed(seq)
+        self._observer.committed(values)
         self._in_flight = None
         for acknowledgement in acknowledgements:
             if not acknowledgement.done():

@@ -81,7 +81,9 @@ class EventLog:
         progress: Callable[[int, int | None], None] = lambda done, total: None,
     ) -> retention.Pruned:
         """See `eventlog.retention.prune`."""
-        return await retention.prune(self._writer, before_us, needed_after, progress)
+        pruned = await retention.prune(self._writer, before_us, needed_after, progress)
+        self._tail.forget(pruned.through_seq)
+        return pruned
 
     def status(self) -> LogStatus:
         return LogStatus(
@@ -119,6 +121,9 @@ class EventLog:
 
     async def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> Page:
         """See `eventlog.api.Log.read`."""
+        kept = self._tail.page(after, limit, kinds)
+        if kept is not None:
+            return kept
         page = await self._reader.read(after, limit, kinds)
         if page.through_seq <= self.head:
             return page

@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 
-from eventlog import store
+from eventlog import codec, store
 from eventlog.clock import Clock
 from eventlog.database import Database
 from eventlog.errors import LogClosedError, LogFailedError
@@ -65,11 +66,12 @@ class Upkeep:
     def durable(self, seq: int) -> None:
         self._mark.write(seq)
 
-    def committed(self, seq: int) -> None:
+    def committed(self, values: list[Any]) -> None:
+        seq = values[-codec.WIDTH]
         # An estimate: SQLite does not tell how many pages a commit has touched.
         self._pages += _PAGES_PER_COMMIT + (seq - self._head) // _EVENTS_PER_PAGE
         self._head = seq
-        self._tail.advance(seq)
+        self._tail.extend(values)
         if self._pages >= CHECKPOINT_PAGES and not self._checkpointing:
             self._checkpointing = True
             self._writer.submit(store.checkpoint).add_done_callback(self._checkpointed)

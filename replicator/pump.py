@@ -186,7 +186,6 @@ class Pump:
 
     async def _failed(self, error: TicktapeError) -> SyncResult:
         await self._forget_ahead()
-        self.source.forget()
         if isinstance(error, CursorBeyondHeadError):
             self._restored = error
         self._on_failed(self.table, self._in_hand.rows)

@@ -68,13 +68,12 @@ class Replicator:
         self.cursors = CursorStore(state, sink.identity, self.options.clock)
         self.summary = Summary(state, self.options.clock)
         alarms = Alarms(sink.identity)
-        pages = sources.LogPages(log)
         randomness = random.Random(self.options.seed)
         self._desks = {
             table.name: _Desk(
                 Pump(
                     table,
-                    sources.of_table(table, pages, state),
+                    sources.of_table(table, log, state),
                     sink,
                     self.cursors,
                     self.summary.delivered,

@@ -4,7 +4,6 @@ Reads are paged and finished before anything is sent, so that no reader holds th
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -22,8 +21,6 @@ CONVERTED_AT_ONCE = 500  # rows made between two turns of the event loop, about 
 READ_AT_ONCE = 1_000
 COUNTED_EXACTLY = 100_000
 COUNTED_AT_ONCE = 2_000
-SHARED_SECONDS = 0.02  # what an older page lacks would wait for the next flush
-SHARED_EVENTS = 500  # a larger page belongs to a table that catches up, and is not worth the memory
 
 
 @dataclass
@@ -76,9 +73,6 @@ class Source(Protocol):
     async def count_part(self, after: int) -> tuple[int, int]:
         """How many of the next rows beyond `after` there are, and up to which position that was counted."""
 
-    def forget(self) -> None:
-        """After a failure: the next page is read anew, so that it holds what has come meanwhile."""
-
     async def count(self, after: int) -> int:
         """How many rows have a position > `after`."""
 
@@ -91,67 +85,11 @@ def beyond_head(table: str, cursor: int, head: int) -> CursorBeyondHeadError:
     )
 
 
-class LogPages:
-    """Pages of the log for several tables: while all of them follow the tail, they share one read."""
-
-    def __init__(self, log: Log) -> None:
-        self.log = log
-        self._last: tuple[int, float, Page] | None = None
-        self._reading = asyncio.Lock()
-
-    async def read(self, after: int, limit: int) -> Page:
-        """At most `limit` events of every kind with seq > `after`."""
-        async with self._reading:
-            shared = self._shared(after, limit)
-            if shared is not None:
-                return shared
-            head = self.log.head
-            page = await self._in_parts(after, limit)
-            is_tail = page.through_seq >= head and len(page.events) <= SHARED_EVENTS
-            self._last = (after, time.monotonic(), page) if is_tail else None
-            return page
-
-    def forget(self) -> None:
-        """Share no page that was read before."""
-        self._last = None
-
-    def _shared(self, after: int, limit: int) -> Page | None:
-        """The last page if it begins there and ends at the head, or did a moment ago."""
-        if self._last is None or self._last[0] != after:
-            return None
-        _, read_at, page = self._last
-        is_recent = len(page.events) > 0 and time.monotonic() - read_at <= SHARED_SECONDS
-        is_tail = is_recent or page.through_seq == self.log.head
-        return page if is_tail and len(page.events) <= limit else None
-
-    async def _in_parts(self, after: int, limit: int) -> Page:
-        """A large page, read in small ones: while one is checked, no other thread gets on, the writer included."""
-        page = await self._before_damage(after, min(limit, READ_AT_ONCE))
-        found, through = page.events, page.through_seq
-        while READ_AT_ONCE <= len(found) < limit and through < self.log.head:
-            page = await self._before_damage(through, min(limit - len(found), READ_AT_ONCE))
-            if page.through_seq == through:
-                break
-            found, through = found + page.events, page.through_seq
-        return Page(found, through)
-
-    async def _before_damage(self, after: int, limit: int) -> Page:
-        """What can be read in front of a corrupt event. Raises CorruptEventError when that is the next one."""
-        while True:
-            try:
-                return await self.log.read(after, limit)
-            except CorruptEventError:
-                if limit == 1:
-                    raise
-                limit //= 2
-
-
 class LogSource:
     """Facts. The position is the event's seq."""
 
-    def __init__(self, pages: LogPages, table: TableSpec) -> None:
-        self._pages = pages
-        self._log = pages.log
+    def __init__(self, log: Log, table: TableSpec) -> None:
+        self._log = log
         self._table = table
 
     def head(self) -> int | None:
@@ -162,7 +100,7 @@ class LogSource:
         head = self._log.head
         if after > head:
             raise beyond_head(self._table.name, after, head)
-        page = await self._pages.read(after, limit)
+        page = await self._in_parts(after, limit)
         # Nothing looked at although the head is beyond: those events were deleted by retention.
         through = page.through_seq if page.through_seq > after else head
         batch = Batch(through=through, more=through < self._log.head, is_full=len(page.events) >= limit)
@@ -174,8 +112,26 @@ class LogSource:
             self._add(batch, found[start : start + CONVERTED_AT_ONCE])
         return batch
 
-    def forget(self) -> None:
-        self._pages.forget()
+    async def _in_parts(self, after: int, limit: int) -> Page:
+        """A large page, read in small ones: while one is checked, no other thread gets on, the writer included."""
+        page = await self._before_damage(after, min(limit, READ_AT_ONCE))
+        found, through = page.events, page.through_seq
+        while READ_AT_ONCE <= len(found) < limit and through < self._log.head:
+            page = await self._before_damage(through, min(limit - len(found), READ_AT_ONCE))
+            if page.through_seq == through:
+                break
+            found, through = found + page.events, page.through_seq
+        return Page(found, through)
+
+    async def _before_damage(self, after: int, limit: int) -> Page:
+        """What can be read in front of a corrupt event. Raises CorruptEventError when that is the next one."""
+        while True:
+            try:
+                return await self._log.read(after, limit)
+            except CorruptEventError:
+                if limit == 1:
+                    raise
+                limit //= 2
 
     def _add(self, batch: Batch, found: Sequence[events.StoredEvent]) -> None:
         try:
@@ -238,9 +194,6 @@ class StateSource:
     async def count_part(self, after: int) -> tuple[int, int]:
         return await self.count(after), after
 
-    def forget(self) -> None:
-        pass
-
     def _row(self, values: list[Any]) -> Row:
         values[self._when] = rows.timestamp(values[self._when])
         return self._table.row_type(*values)
@@ -254,6 +207,6 @@ def position_column(table: TableSpec) -> str:
     return "revision" if table.name == "indicators" else "id"
 
 
-def of_table(table: TableSpec, pages: LogPages, state: Database) -> Source:
+def of_table(table: TableSpec, log: Log, state: Database) -> Source:
     """The source that `table` is made of."""
-    return LogSource(pages, table) if table.kinds else StateSource(state, table)
+    return LogSource(log, table) if table.kinds else StateSource(state, table)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from eventlog import events
+from eventlog import events, tail
 from eventlog.clock import ManualClock
 from eventlog.errors import InvalidEventError, LogClosedError
 from eventlog.events import EquityTick, Event, FeedConnected, FeedGap
@@ -23,9 +23,13 @@ def clock() -> ManualClock:
     return ManualClock(NOW_US)
 
 
-@pytest.fixture(params=["sqlite", "memory"])
-async def log(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> AsyncIterator[AnyLog]:
-    opened: AnyLog = await open_log(tmp_path, clock) if request.param == "sqlite" else MemoryLog(clock)
+@pytest.fixture(params=["sqlite", "sqlite, read from the file", "memory"])
+async def log(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[AnyLog]:
+    if request.param == "sqlite, read from the file":
+        monkeypatch.setattr(tail, "KEPT_EVENTS", 0)
+    opened: AnyLog = MemoryLog(clock) if request.param == "memory" else await open_log(tmp_path, clock)
     yield opened
     await opened.close()
 

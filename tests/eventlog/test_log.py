@@ -13,6 +13,8 @@ from tests.eventlog.ticks import NOW_US, ticks
 async def test_a_read_never_goes_beyond_the_head(tmp_path: Path, after: int, seqs: list[int], through: int) -> None:
     log = await open_log(tmp_path, ManualClock(NOW_US))
     await log.append(ticks(5))
+    await log.close()
+    log = await open_log(tmp_path, ManualClock(NOW_US))
     # On the disk, but not acknowledged yet: a position beyond the head would look like that of a restored log.
     log._commits.head = 2
     page = await log.read(after, 10)

@@ -10,6 +10,7 @@ import random
 import shutil
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,11 +18,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from loguru import logger
 
-from eventlog import backup, events, verify
+from eventlog import backup, events, tail, verify
 from eventlog.clock import ManualClock
 from eventlog.errors import InvalidEventError, LostEventsError
 from eventlog.events import EquityTick, Event, FeedGap
 from eventlog.log import EventLog, open_log
+from eventlog.reader import LogReader
 from tests.eventlog.ticks import NOW_US
 
 TICKERS = ("AAPL", "QQQ")
@@ -155,17 +157,22 @@ class LogMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_log_is_the_model(self) -> None:
+        for source in (self.log, self.log._reader):  # with its tail in memory, and from the file alone
+            found = self._found(source)
+            assert found == self.model
+            assert list(found) == sorted(found)
+        assert self.log.head == self.head
+
+    def _found(self, source: EventLog | LogReader) -> dict[int, Event]:
         found: dict[int, Event] = {}
         position = 0
-        while page := self.runner.run(self.log.read(position, 150)).events:
+        while page := self.runner.run(source.read(position, 150)).events:
             for stored in page:
                 payload = events.decode(stored)
                 assert payload is not None
                 found[stored.seq] = Event(stored.ticker, stored.ts_us, payload)
             position = page[-1].seq
-        assert found == self.model
-        assert list(found) == sorted(found)
-        assert self.log.head == self.head
+        return found
 
     @rule()
     def verify(self) -> None:
@@ -174,6 +181,11 @@ class LogMachine(RuleBasedStateMachine):
 
 
 def _check(examples: int, steps: int) -> None:
+    with mock.patch.object(tail, "KEPT_EVENTS", 40):
+        _run(examples, steps)
+
+
+def _run(examples: int, steps: int) -> None:
     run_state_machine_as_test(
         LogMachine,
         settings=settings(

@@ -340,23 +340,6 @@ async def test_draining_sends_what_it_can_and_counts_the_rest(bench: Bench) -> N
     assert asyncio.get_running_loop().time() - began < 2
 
 
-async def test_tables_that_follow_the_tail_share_one_read(bench: Bench) -> None:
-    await bench.replicator.sync_all()
-    await bench.log.append([tick(0)])
-    read, pages = bench.log.read, []
-
-    async def counted(after: int, limit: int, kinds: Collection[str] | None = None) -> Page:
-        pages.append(after)
-        return await read(after, limit, kinds)
-
-    bench.log.read = counted  # type: ignore[method-assign]
-    await asyncio.gather(
-        *(bench.replicator.sync_once(name) for name in ("equity_data", "option_prices", "stream_gaps"))
-    )
-    assert pages == [0]
-    assert len(bench.sink.rows()) == 1
-
-
 async def test_what_waits_during_an_outage_is_counted_exactly(bench: Bench) -> None:
     def unsent() -> list[int]:
         return [status.unsent for status in bench.replicator.status() if status.table in ("equity_data", "stream_gaps")]
