@@ -154,7 +154,7 @@ def _by_ticker(ticks: Sequence[StoredEvent], decoded: Sequence[_Tick]) -> dict[s
     if len(tickers) == 1:
         seqs, times_us = [event.seq for event in ticks], [event.ts_us for event in ticks]
         return {
-            tickers.pop(): Ticks(seqs, times_us, [tick.price for tick in decoded], [tick.volume for tick in decoded])
+            tickers.pop(): Ticks.of(seqs, times_us, [tick.price for tick in decoded], [tick.volume for tick in decoded])
         }
     groups: dict[str, list[tuple[int, int, float, int]]] = {}
     for event, tick in zip(ticks, decoded, strict=True):
@@ -163,7 +163,7 @@ def _by_ticker(ticks: Sequence[StoredEvent], decoded: Sequence[_Tick]) -> dict[s
             groups[event.ticker].append(row)
         except KeyError:
             groups[event.ticker] = [row]
-    return {ticker: Ticks(*zip(*group, strict=True)) for ticker, group in groups.items()}
+    return {ticker: Ticks.of(*zip(*group, strict=True)) for ticker, group in groups.items()}
 
 
 def _decode(ticks: Sequence[StoredEvent]) -> list[_Tick]:

@@ -165,11 +165,17 @@ class Replicator:
                 looked, head = time.monotonic(), self._log.head
                 self._woken.clear()
                 wait = self._start_due()
-                await self._pause(stopped, head, wait)
-                await asyncio.wait([stopped], timeout=looked + LOOK_SECONDS - time.monotonic())
+                next_look = max(looked + LOOK_SECONDS, self._resting_until())
+                if next_look == looked + LOOK_SECONDS:
+                    await self._pause(stopped, head, wait)
+                await asyncio.wait([stopped], timeout=next_look - time.monotonic())
         finally:
             stopped.cancel()
             await self._settle()
+
+    def _resting_until(self) -> float:
+        """When the first table may be flushed again, whatever comes in; the summary's turn is the scheduler's."""
+        return min((desk.not_before for name, desk in self._desks.items() if name != SUMMARY), default=0.0)
 
     def _start_due(self) -> float | None:
         """Start every flush that is due; the seconds until the next one becomes due, or None."""

@@ -28,7 +28,7 @@ prices_and_volumes = st.lists(
 
 
 def columns(events: list[Any]) -> Ticks:
-    return Ticks(
+    return Ticks.of(
         range(1, len(events) + 1),
         [event.ts_us for event in events],
         [event.payload.price for event in events],
@@ -38,7 +38,7 @@ def columns(events: list[Any]) -> Ticks:
 
 def spaced(pairs: list[tuple[float, int]], step_us: int = 700_000) -> Ticks:
     times_us = [worlds.OPEN_US + step_us * index for index in range(len(pairs))]
-    return Ticks(range(1, len(pairs) + 1), times_us, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    return Ticks.of(range(1, len(pairs) + 1), times_us, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
 
 def updated(kernel: Kernel, ticks: Ticks) -> list[Value]:
@@ -171,7 +171,7 @@ def test_ten_million_ticks_do_not_drift() -> None:
         cents = rng.integers(1_000_000, 1_000_900, 100_000)
         volumes = rng.integers(0, 5000, 100_000)
         prices = (cents / 10_000).tolist()
-        ticks = Ticks(range(100_000), range(100_000), prices, volumes.tolist())
+        ticks = Ticks.of(range(100_000), range(100_000), prices, volumes.tolist())
         vwap.fold(ticks)
         values = sma.fold(ticks)
         notional += int(np.dot(cents, volumes))
