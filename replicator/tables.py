@@ -49,17 +49,15 @@ class TableSpec:
         return operator.attrgetter(*self.key)
 
     @functools.cached_property
-    def _decoder(self) -> msgspec.json.Decoder[list[Any]]:
-        return msgspec.json.Decoder(list[self.payload])  # type: ignore[name-defined]
+    def _decode(self) -> Callable[[bytes], Any]:
+        assert self.payload is not None
+        return msgspec.json.Decoder(self.payload).decode
 
     def rows_of(self, found: Sequence[events.StoredEvent]) -> list[Row]:
         """The rows that events of `kinds` become. Raises ValueError or TypeError when one of them cannot be a row."""
         assert self.convert is not None
-        # One array is decoded four times as fast as its elements one by one.
-        payloads = self._decoder.decode(b"[" + b",".join([event.payload for event in found]) + b"]")
-        if len(payloads) != len(found):
-            raise ValueError("a payload is not one JSON value")
-        return list(map(self.convert, found, payloads))
+        decode = self._decode
+        return list(map(self.convert, found, [decode(event.payload) for event in found]))
 
     def are_finite(self, found: Sequence[Row]) -> bool:
         """Whether no row has a flaw."""
