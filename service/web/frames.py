@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from eventlog.api import Log
 from eventlog.database import Database
-from eventlog.reader import LogReader
 from service.web import history
 
 ALL_TICKERS = ""
@@ -32,7 +32,7 @@ class Batch:
 class FrameReader:
     """Reads the log in pages, joined with the indicators as far as the projection has folded."""
 
-    def __init__(self, log: LogReader, state: Database, folded_seq: Callable[[], int]) -> None:
+    def __init__(self, log: Log, state: Database, folded_seq: Callable[[], int]) -> None:
         self._log = log
         self._state = state
         self._folded_seq = folded_seq

@@ -35,7 +35,7 @@ async def open_routes(service: "Service", clock: Clock | None = None) -> AsyncIt
         stack.push_async_callback(state.close)
         past = History(log, state)
         vitals = Vitals(service)
-        reader = FrameReader(log, state, lambda: service.context.projection.checkpoint)
+        reader = FrameReader(service.context.log, state, lambda: service.context.projection.checkpoint)
         live = Live(Tail(service, reader, vitals.take))
         yield [*_static_routes(), *Api(service, past, clock).routes(), *live.routes()]
 

@@ -11,7 +11,6 @@ from loguru import logger
 
 from eventlog import database
 from eventlog.events import BarBackfill, Event
-from eventlog.reader import open_log_reader
 from service.web import frames, tail, viewer
 from service.web.frames import Batch, FrameReader
 from tests.web import recorder, sse
@@ -210,9 +209,8 @@ async def test_who_comes_back_after_the_tail_has_died_is_followed_anew_though_on
     records: list[Any] = []
     sink = logger.add(lambda message: records.append(message.record), level="ERROR")
     context = recording.service.context
-    log = await open_log_reader(context.settings.data_dir)
     state = await database.open_reader(context.settings.data_dir / "state.db")
-    reader = FailingOnce(log, state, lambda: context.projection.checkpoint)
+    reader = FailingOnce(context.log, state, lambda: context.projection.checkpoint)
     shared = tail.Tail(recording.service, reader, no_vitals)
     lingering, back = viewer.Viewer("QQQ"), viewer.Viewer("QQQ")
     async with shared.watched_by(lingering, None):
@@ -227,7 +225,6 @@ async def test_who_comes_back_after_the_tail_has_died_is_followed_anew_though_on
     assert b"id: 1\nevent: ticks" in seen
     assert not await lingering.take()
     await state.close()
-    await log.close()
     logger.remove(sink)
     assert [(record["extra"]["event"], str(record["exception"].value)) for record in records] == [
         ("page.failed", "disk I/O error")
@@ -255,8 +252,10 @@ async def test_too_many_pages_are_turned_away(
 
 @pytest.mark.parametrize("is_slept", [True, False])
 async def test_a_corrupt_event_is_told_and_vitals_go_on(
-    recording: Recorder, client: aiohttp.ClientSession, is_slept: bool
+    recording: Recorder, client: aiohttp.ClientSession, is_slept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As for a page that lags behind what the log keeps in memory.
+    monkeypatch.setattr("eventlog.tail.KEPT_EVENTS", 0)
     await recording.record([*walk(3), recorder.tick("QQQ", OPEN_US + 10_000_000, 600.5)])
     if is_slept:
         recorder.corrupt(recording, seq=4)
