@@ -9,8 +9,8 @@ from eventlog.api import Page
 from eventlog.errors import TicktapeError
 from eventlog.events import StoredEvent
 
-KEPT_EVENTS = 2_000
-"""More than a busy feed brings between two flushes. At most four times as many are kept, two to four megabytes."""
+KEPT_EVENTS = 1_000
+"""More than a busy feed brings between two flushes. At most four times as many are kept, one to two megabytes."""
 
 
 class Tail:
