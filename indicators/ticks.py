@@ -23,9 +23,7 @@ class Ticks(msgspec.Struct, frozen=True):
     notionals: Sequence[int]
 
     @classmethod
-    def of(
-        cls, seqs: Sequence[int], times_us: Sequence[int], prices: Sequence[float], volumes: Sequence[int]
-    ) -> Self:
+    def of(cls, seqs: Sequence[int], times_us: Sequence[int], prices: Sequence[float], volumes: Sequence[int]) -> Self:
         """The ticks with these columns."""
         units = [int(price * SCALE) for price in prices]
         return cls(seqs, times_us, prices, volumes, units, list(map(operator.mul, units, volumes)))
