@@ -2,6 +2,7 @@
 
 import asyncio
 import statistics
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -15,12 +16,12 @@ from eventlog.memory import MemoryLog
 from feed.feed import Feed
 from feed.options import Options
 from feed.schwab import SimulatedSource
+from replicator import embedded, migrate
 
-OTHER_RATES = {1: (10.0, 1), 100: (3.0, 3), 5_000: (2.0, 3)}
+RATES = {1_000: (2.5, 3), 1: (4.0, 1), 100: (1.5, 2), 5_000: (1.5, 2)}
 """Ticks a second -> seconds a round, rounds."""
-SPLIT_RATE, SPLIT_SECONDS = 1_000, 2.5
+GOAL_RATE = 1_000
 WARM_SECONDS = 1.0
-ROUNDS = 3
 NANO_BASELINE_SECONDS = 0.1
 GOAL = measure.Goal(of="figure", bound="most", value=100.0)
 
@@ -112,12 +113,16 @@ async def with_indicators(url: str, folder: Path) -> AsyncIterator[Progress]:
         await service.stop("measured")
 
 
-@asynccontextmanager
-async def whole(url: str, folder: Path) -> AsyncIterator[Progress]:
-    """The whole service, into PostgreSQL."""
-    async with rig.database(folder) as dsn, rig.service(url, folder, dsn) as service:
-        yield lambda: service.delivered()["equity_data"]
-        await service.stop("measured")
+def whole(dsn: str) -> Stage:
+    """The whole service, into the PostgreSQL at `dsn`."""
+
+    @asynccontextmanager
+    async def stage(url: str, folder: Path) -> AsyncIterator[Progress]:
+        async with rig.service(url, folder, dsn) as service:
+            yield lambda: service.delivered()["equity_data"]
+            await service.stop("measured")
+
+    return stage
 
 
 WHOLE = "frame to row, the whole way"
@@ -126,17 +131,26 @@ STAGES: dict[str, Stage] = {
     "+ feed": with_feed,
     "+ log": with_log,
     "+ indicators": with_indicators,
-    WHOLE: whole,
 }
 
 
 def results() -> Iterator[measure.Result]:
-    """The stages in turn at one rate, each with all that stand before it, then the whole at other rates."""
-    turns = [{name: _run(stage, SPLIT_RATE, SPLIT_SECONDS) for name, stage in STAGES.items()} for _ in range(ROUNDS)]
-    for name in STAGES:
-        yield _reported(f"{name} at {SPLIT_RATE:,}/s", [turn[name] for turn in turns], GOAL if name == WHOLE else None)
-    for rate, (seconds, rounds) in OTHER_RATES.items():
-        yield _reported(f"{WHOLE} at {rate:,}/s", [_run(whole, rate, seconds) for _ in range(rounds)], None)
+    """At each rate the stages in turn, each with all that stand before it."""
+    with tempfile.TemporaryDirectory(prefix="ticktape-bench-") as folder:
+        server = embedded.start(Path(folder))
+        try:
+            asyncio.run(migrate.apply(server.dsn))
+            yield from _split(STAGES | {WHOLE: whole(server.dsn)})
+        finally:
+            server.stop()
+
+
+def _split(stages: dict[str, Stage]) -> Iterator[measure.Result]:
+    for rate, (seconds, rounds) in RATES.items():
+        turns = [{name: _run(stage, rate, seconds) for name, stage in stages.items()} for _ in range(rounds)]
+        for name in stages:
+            goal = GOAL if name == WHOLE and rate == GOAL_RATE else None
+            yield _reported(f"{name} at {rate:,}/s", [turn[name] for turn in turns], goal)
 
 
 def _reported(name: str, values: list[float], goal: measure.Goal | None) -> measure.Result:

@@ -22,7 +22,7 @@ DAY_MINUTES = 960
 ROUNDS = 5
 SMOOTH_ROUNDS = 3
 SMOOTH_SECONDS = 6.0
-CPU_SECONDS = 6.0
+CPU_SECONDS = 4.0
 VIEWERS = (0, 1, 21)
 
 FIRST_PRICE = measure.Goal(of="figure", bound="most", value=1000.0)

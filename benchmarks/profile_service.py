@@ -16,7 +16,11 @@ REPORT = Path(__file__).with_name("profile.html")
 
 
 async def _profile(folder: Path) -> pyinstrument.Profiler:
-    async with rig.exchange(RATE, SECONDS, folder) as exchange, bench_cpu.whole(exchange.url, folder) as progress:
+    async with (
+        rig.database(folder) as dsn,
+        rig.exchange(RATE, SECONDS, folder) as exchange,
+        bench_cpu.whole(dsn)(exchange.url, folder) as progress,
+    ):
         with pyinstrument.Profiler(interval=0.0005, async_mode="disabled") as profiler:
             await exchange.played()
             await rig.until(lambda: progress() >= RATE * SECONDS)

@@ -52,6 +52,9 @@ class TimedLog(Log, Protocol):
     async def last_of_kind(self, kind: str) -> events.StoredEvent | None:
         """The event of `kind` without a ticker with the largest seq, whatever its time. Raises CorruptEventError."""
 
+    async def tickers(self, kinds: Collection[str]) -> list[str]:
+        """The tickers that have events of `kinds`, sorted; "" when some are about none."""
+
     async def read_range(
         self,
         ticker: str,

@@ -139,6 +139,10 @@ class EventLog:
         """See `eventlog.api.TimedLog.last_of_kind`."""
         return await self._reader.last_of_kind(kind)
 
+    async def tickers(self, kinds: Collection[str]) -> list[str]:
+        """See `eventlog.api.TimedLog.tickers`."""
+        return await self._reader.tickers(kinds)
+
     async def read_range(
         self,
         ticker: str,

@@ -56,6 +56,10 @@ class MemoryLog:
         matching = [event for event in self._events if event.kind == kind and not event.ticker]
         return matching[-1] if matching else None
 
+    async def tickers(self, kinds: Collection[str]) -> list[str]:
+        """See `eventlog.api.TimedLog.tickers`."""
+        return sorted({event.ticker for event in self._events if event.kind in kinds})
+
     async def read_range(
         self,
         ticker: str,

@@ -9,6 +9,7 @@ from eventlog.api import Page
 from eventlog.errors import CorruptEventError, DamagedLogError
 from eventlog.events import StoredEvent
 
+_TICK = "equity_tick"
 # SQLite uses a partial index only where the query repeats its condition literally.
 _IS_TICK = "kind = 'equity_tick'"
 _IS_OTHER = "kind <> 'equity_tick'"
@@ -58,7 +59,7 @@ def page(
 
 def latest(connection: sqlite3.Connection, decoder: codec.RowDecoder, kind: str, ticker: str) -> StoredEvent | None:
     """The event of `kind` and `ticker` with the largest time (the last appended among equals)."""
-    same_index = _IS_TICK if kind == "equity_tick" else _IS_OTHER
+    same_index = _IS_TICK if kind == _TICK else _IS_OTHER
     rows = connection.execute(
         f"SELECT {codec.COLUMNS} FROM events WHERE ticker = ? AND kind = ? AND {same_index}"
         " ORDER BY ts_us DESC, seq DESC LIMIT 1",
@@ -144,11 +145,11 @@ def time_range(
     """Events of `ticker` with since_us <= ts_us < until_us in (ts_us, seq) order, beyond the event `after`."""
     since = (since_us, 0) if after is None else (after.ts_us, after.seq)
     found: list[StoredEvent] = []
-    if kinds is None or "equity_tick" in kinds:
+    if kinds is None or _TICK in kinds:
         found += decoder.decode(
             _range_rows(connection, f"ticker = ? AND {_IS_TICK}", (ticker,), since, until_us, limit)
         )
-    others = _other_kinds(connection, ticker) if kinds is None else [kind for kind in kinds if kind != "equity_tick"]
+    others = _other_kinds(connection, ticker) if kinds is None else [kind for kind in kinds if kind != _TICK]
     for kind in others:
         where = f"ticker = ? AND kind = ? AND {_IS_OTHER}"
         found += decoder.decode(_range_rows(connection, where, (ticker, kind), since, until_us, limit))
@@ -185,17 +186,24 @@ def _other_kinds(connection: sqlite3.Connection, ticker: str) -> list[str]:
         kinds.append(_after(text(row[0]), last))
 
 
-def tickers(connection: sqlite3.Connection) -> list[str]:
-    """The tickers that have ticks: one index seek per ticker."""
+def tickers(connection: sqlite3.Connection, kinds: Collection[str] = (_TICK,)) -> list[str]:
+    """The tickers that have events of `kinds`, sorted: a few index seeks per ticker, whatever the number of events."""
+    found = set(_tickers_of_index(connection, _IS_TICK)) if _TICK in kinds else set()
+    if others := set(kinds) - {_TICK}:
+        candidates = _tickers_of_index(connection, _IS_OTHER)
+        found.update(ticker for ticker in candidates if not others.isdisjoint(_other_kinds(connection, ticker)))
+    return sorted(found)
+
+
+def _tickers_of_index(connection: sqlite3.Connection, condition: str) -> list[str]:
     found: list[str] = []
-    while True:
-        last = found[-1] if found else ""
+    row = connection.execute(f"SELECT ticker FROM events WHERE {condition} ORDER BY ticker LIMIT 1").fetchone()
+    while row is not None:
+        found.append(_after(text(row[0]), found[-1]) if found else text(row[0]))
         row = connection.execute(
-            f"SELECT ticker FROM events WHERE {_IS_TICK} AND ticker > ? ORDER BY ticker LIMIT 1", (last,)
+            f"SELECT ticker FROM events WHERE {condition} AND ticker > ? ORDER BY ticker LIMIT 1", (found[-1],)
         ).fetchone()
-        if row is None:
-            return found
-        found.append(_after(text(row[0]), last))
+    return found
 
 
 def last_tick_times(connection: sqlite3.Connection) -> dict[str, int]:
@@ -214,7 +222,7 @@ def last_tick_times(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def _last_tick(connection: sqlite3.Connection, decoder: codec.RowDecoder, ticker: str) -> StoredEvent:
-    event = latest(connection, decoder, "equity_tick", ticker)
+    event = latest(connection, decoder, _TICK, ticker)
     if event is None:
         raise DamagedLogError(f"the index of ticks names {ticker}, but has none of it")
     return event

@@ -86,9 +86,9 @@ class LogReader:
         """As `eventlog.api.Log.pruned_through_us`."""
         return await self._run(queries.pruned_through_us)
 
-    async def tickers(self) -> list[str]:
-        """The tickers that have ticks, sorted."""
-        return await self._run(queries.tickers)
+    async def tickers(self, kinds: Collection[str] = ("equity_tick",)) -> list[str]:
+        """As `eventlog.api.TimedLog.tickers`."""
+        return await self._run(lambda raw: queries.tickers(raw, kinds))
 
     async def wait_beyond(self, seq: int) -> int:
         """Wait until the head is larger than `seq`, looking five times a second, and return it."""

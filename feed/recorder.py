@@ -89,6 +89,9 @@ class NoLog:
     async def last_of_kind(self, kind: str) -> StoredEvent | None:
         return None
 
+    async def tickers(self, kinds: Collection[str]) -> list[str]:
+        return []
+
     async def read_range(
         self,
         ticker: str,

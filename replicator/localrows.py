@@ -11,9 +11,10 @@ from eventlog.events import StoredEvent
 from replicator import rows
 from replicator.rows import Row
 from replicator.sources import position_column
-from replicator.tables import TableSpec
+from replicator.tables import NO_TICKER, TableSpec
 
 PAGE = 5_000
+_FOR_EVER_US = 2**62
 
 
 class LocalRows:
@@ -30,7 +31,7 @@ class LocalRows:
             sql = f"SELECT DISTINCT ticker FROM {self._table.name} ORDER BY ticker"  # noqa: S608
             found = await self._state.run(lambda connection: connection.execute(sql).fetchall())
             return [ticker for (ticker,) in found]
-        return sorted({event.ticker or "*" async for event in self._events()})
+        return sorted(ticker or NO_TICKER for ticker in await self._log.tickers(self._table.kinds))
 
     async def between(self, ticker: str, since_us: int, until_us: int) -> AsyncIterator[tuple[int, Row]]:
         """(position, row) with since_us <= timestamp < until_us, in time order."""
@@ -43,15 +44,15 @@ class LocalRows:
         async for position, row in pages:
             yield position, row
 
-    async def _events(self) -> AsyncIterator[StoredEvent]:
-        after = 0
-        while after < self._log.head:
-            page = await self._log.read(after, PAGE, self._table.kinds)
-            for event in page.events:
+    async def _events(self, ticker: str, since_us: int, until_us: int) -> AsyncIterator[StoredEvent]:
+        last: StoredEvent | None = None
+        while True:
+            page = await self._log.read_range(ticker, since_us, until_us, self._table.kinds, PAGE, last)
+            for event in page:
                 yield event
-            if page.through_seq == after:
+            if len(page) < PAGE:
                 return
-            after = page.through_seq
+            last = page[-1]
 
     def _row(self, event: StoredEvent) -> Row | None:
         """None for what cannot be a row; it is a dead letter."""
@@ -61,26 +62,20 @@ class LocalRows:
             return None
 
     async def _of_events(self, ticker: str, since_us: int, until_us: int) -> AsyncIterator[tuple[int, Row]]:
-        last: StoredEvent | None = None
-        while True:
-            page = await self._log.read_range(ticker, since_us, until_us, self._table.kinds, PAGE, last)
-            for event in page:
-                row = self._row(event)
-                if row is not None:
-                    yield event.seq, row
-            if len(page) < PAGE:
-                return
-            last = page[-1]
+        async for event in self._events(ticker, since_us, until_us):
+            row = self._row(event)
+            if row is not None:
+                yield event.seq, row
 
     async def _of_gaps(self, ticker: str, since_us: int, until_us: int) -> AsyncIterator[tuple[int, Row]]:
-        """Gaps are few, and their key is where the hole begins, not when it was recorded."""
+        """Gaps are few. Of those with the same beginning, their key, the one recorded last counts."""
         found: dict[int, tuple[int, Row]] = {}
-        async for event in self._events():
+        async for event in self._events("" if ticker == NO_TICKER else ticker, 0, _FOR_EVER_US):
             row = self._row(event)
             if row is None:
                 continue
             begin_us = rows.microseconds(row.timestamp)
-            if row.ticker == ticker and since_us <= begin_us < until_us:
+            if since_us <= begin_us < until_us and event.seq > found.get(begin_us, (0,))[0]:
                 found[begin_us] = (event.seq, row)
         for begin_us in sorted(found):
             yield found[begin_us]

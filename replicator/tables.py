@@ -16,6 +16,9 @@ from replicator.rows import Row
 
 Convert = Callable[[events.StoredEvent, Any], Row]
 
+NO_TICKER = "*"
+"""What a destination calls the ticker of a hole of the whole recording."""
+
 
 @dataclass(frozen=True)
 class TableSpec:
@@ -104,7 +107,7 @@ def _option(event: events.StoredEvent, quote: events.OptionQuote) -> Row:
 
 
 def _gap(event: events.StoredEvent, gap: events.FeedGap) -> Row:
-    return rows.GapRow(event.ticker or "*", rows.timestamp(gap.from_us), rows.timestamp(gap.to_us), gap.reason)
+    return rows.GapRow(event.ticker or NO_TICKER, rows.timestamp(gap.from_us), rows.timestamp(gap.to_us), gap.reason)
 
 
 EQUITY_DATA = TableSpec(

@@ -172,6 +172,16 @@ async def test_a_range_is_read_in_pages(log: AnyLog) -> None:
     assert len(whole) == 14
 
 
+async def test_tickers_are_those_with_events_of_the_kinds(log: AnyLog) -> None:
+    gaps = [Event(ticker, OPEN_US, FeedGap(OPEN_US, OPEN_US + 1, "test")) for ticker in ("", "SPY")]
+    await log.append([*ticks(3), tick(2, "AAPL"), Event("", OPEN_US, FeedConnected(["QQQ"])), *gaps])
+    assert await log.tickers(["equity_tick"]) == ["AAPL", "QQQ"]
+    assert await log.tickers(["feed_gap"]) == ["", "SPY"]
+    assert await log.tickers(["feed_connected"]) == [""]
+    assert await log.tickers(["equity_tick", "feed_gap"]) == ["", "AAPL", "QQQ", "SPY"]
+    assert await log.tickers(["bar_backfill"]) == []
+
+
 async def test_payloads_are_plain_json(log: AnyLog) -> None:
     await log.append([tick(1)])
     stored = (await log.read(0, 1)).events[0]

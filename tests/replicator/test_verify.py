@@ -73,7 +73,7 @@ async def test_equal_sides_agree(shipped: Shipped) -> None:
     assert report.agrees and (report.rows, report.hours) == (300, 12)
 
 
-async def test_every_table_agrees_after_a_delivery(shipped: Shipped) -> None:
+async def test_every_table_agrees_after_a_delivery(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
     quotes = [
         OptionQuote(symbol=f"S{strike}", option_type=side, strike=strike, expiration="2012-07-20", delta=-0.1, bid=0.05)
         for strike in (585.0, 90.5, 100.125)
@@ -89,6 +89,7 @@ async def test_every_table_agrees_after_a_delivery(shipped: Shipped) -> None:
     shipped.bench.clock.advance_us(120_000_000)
     await shipped.replicator.sync_all()
     await shipped.ship()
+    monkeypatch.setattr(shipped.bench.log, "read", None)  # a log of months is never read as a whole
     found = {table.name: await shipped.verify(table.name) for table in tables.TABLES}
     assert [report for report in found.values() if not report.agrees] == []
     assert {name: report.rows for name, report in found.items()} == {
