@@ -18,7 +18,7 @@ from feed.options import Options
 from feed.schwab import SimulatedSource
 from replicator import embedded, migrate
 
-RATES = {1_000: (2.5, 3), 1: (4.0, 1), 100: (1.5, 2), 5_000: (1.5, 2)}
+RATES = {1_000: (2.5, 3), 1: (5.0, 1), 100: (1.5, 2), 5_000: (1.5, 2)}
 """Ticks a second -> seconds a round, rounds."""
 GOAL_RATE = 1_000
 WARM_SECONDS = 1.0
@@ -33,7 +33,8 @@ Stage = Callable[[str, Path], AbstractAsyncContextManager[Progress]]
 
 async def _cpu_us(stage: Stage, rate: int, seconds: float, folder: Path) -> float:
     """Microseconds of CPU per trade of `stage`, counted from WARM_SECONDS of trades on: a start is no trade's cost."""
-    warm, trades = int(rate * WARM_SECONDS), int(rate * (WARM_SECONDS + seconds))
+    # One more: the first trade is sent at once.
+    warm, trades = int(rate * WARM_SECONDS) + 1, int(rate * (WARM_SECONDS + seconds))
     async with (
         rig.exchange(rate, WARM_SECONDS + seconds, folder) as exchange,
         stage(exchange.url, folder) as progress,
