@@ -18,7 +18,7 @@ from feed.options import Options
 from feed.schwab import SimulatedSource
 from replicator import embedded, migrate
 
-RATES = {1_000: (2.5, 3), 1: (5.0, 1), 100: (1.5, 2), 5_000: (1.5, 2)}
+RATES = {1_000: (2.5, 3), 1: (4.0, 1), 100: (1.5, 2), 5_000: (1.5, 1)}
 """Ticks a second -> seconds a round, rounds."""
 GOAL_RATE = 1_000
 WARM_SECONDS = 1.0

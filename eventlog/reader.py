@@ -26,7 +26,8 @@ class LogReader:
         self.database = connection
         self._decoder = codec.RowDecoder()
 
-    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` reads, in one call. Raises DamagedLogError, CorruptEventError, or UnreadableLogError."""
         try:
             return await self._try(work)
         except (DamagedLogError, CorruptEventError) as error:
@@ -43,27 +44,27 @@ class LogReader:
 
     async def head(self) -> int:
         """The last seq ever given out, 0 for an empty log."""
-        return await self._run(queries.head)
+        return await self.run(queries.head)
 
     async def read(self, after: int, limit: int, kinds: Collection[str] | None = None) -> Page:
         """As `eventlog.api.Log.read`; looks at `limit` rows at most."""
-        return await self._run(lambda raw: queries.page(raw, self._decoder, after, limit, kinds))
+        return await self.run(lambda raw: queries.page(raw, self._decoder, after, limit, kinds))
 
     async def latest(self, kind: str, ticker: str) -> StoredEvent | None:
         """The event of `kind` and `ticker` with the largest time. Raises CorruptEventError."""
-        return await self._run(lambda raw: queries.latest(raw, self._decoder, kind, ticker))
+        return await self.run(lambda raw: queries.latest(raw, self._decoder, kind, ticker))
 
     async def last_event(self) -> StoredEvent | None:
         """The event with the largest seq. Raises CorruptEventError."""
-        return await self._run(lambda raw: queries.last_event(raw, self._decoder))
+        return await self.run(lambda raw: queries.last_event(raw, self._decoder))
 
     async def last_of_kind(self, kind: str) -> StoredEvent | None:
         """The event of `kind` about the whole recording that was appended last. Raises CorruptEventError."""
-        return await self._run(lambda raw: queries.last_of_kind(raw, self._decoder, kind))
+        return await self.run(lambda raw: queries.last_of_kind(raw, self._decoder, kind))
 
     async def last(self, count: int, kinds: Collection[str] | None = None) -> list[StoredEvent]:
         """The last `count` events, of `kinds` when given, in seq order. Raises CorruptEventError."""
-        return await self._run(lambda raw: queries.last(raw, self._decoder, count, kinds))
+        return await self.run(lambda raw: queries.last(raw, self._decoder, count, kinds))
 
     async def read_range(
         self,
@@ -78,17 +79,17 @@ class LogReader:
 
         `after` is the last event of the page before. Raises CorruptEventError.
         """
-        return await self._run(
+        return await self.run(
             lambda raw: queries.time_range(raw, self._decoder, ticker, since_us, until_us, kinds, limit, after)
         )
 
     async def pruned_through_us(self) -> int:
         """As `eventlog.api.Log.pruned_through_us`."""
-        return await self._run(queries.pruned_through_us)
+        return await self.run(queries.pruned_through_us)
 
     async def tickers(self, kinds: Collection[str] = ("equity_tick",)) -> list[str]:
         """As `eventlog.api.TimedLog.tickers`."""
-        return await self._run(lambda raw: queries.tickers(raw, kinds))
+        return await self.run(lambda raw: queries.tickers(raw, kinds))
 
     async def wait_beyond(self, seq: int) -> int:
         """Wait until the head is larger than `seq`, looking five times a second, and return it."""

@@ -61,7 +61,7 @@ async def _count_ticks(settings: Settings, session: Session) -> int:
     reader = await open_log_reader(settings.data_dir)
     try:
         tickers = await reader.tickers()
-        return await reader.database.run(
+        return await reader.run(
             lambda raw: sum(
                 raw.execute(sql, (ticker, whole.open_us, whole.close_us)).fetchone()[0] for ticker in tickers
             )

@@ -118,7 +118,7 @@ async def _opened(directory: Path) -> AsyncIterator[LogReader]:
 
 async def _collect(directory: Path, now_us: int, today_us: tuple[int, int]) -> stats.LogStats:
     async with _opened(directory) as log_reader:
-        return await log_reader.database.run(lambda raw: stats.collect(raw, directory / LOG_FILE, now_us, today_us))
+        return await log_reader.run(lambda raw: stats.collect(raw, directory / LOG_FILE, now_us, today_us))
 
 
 async def _verify(directory: Path, report: Callable[[int, int | None], None]) -> verify.Verification:

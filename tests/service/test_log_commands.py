@@ -231,6 +231,15 @@ def test_a_backup_that_is_refused_leaves_a_directory_that_was_there(shell: Shell
     assert shell.directory.is_dir()
 
 
+def test_stats_of_a_damaged_log_ask_for_a_backup(shell: Shell) -> None:
+    path = shell.directory / "events.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192] + b"\xff" * (len(whole) - 8192))
+    code, _, errors = shell.run("stats")
+    assert code == 5
+    assert "events.db is damaged" in errors and "log restore" in errors
+
+
 def test_times_that_have_no_date_are_the_first_and_the_last_that_have(shell: Shell) -> None:
     for span in (["--since", "999999d"], ["--since", "0001-01-01T00:00:00+14:00", "--until", "9999-12-31T23:59-12:00"]):
         code, output, errors = shell.run("show", "--ticker", "AAPL", *span)
