@@ -19,13 +19,12 @@ from eventlog.errors import LogClosedError
 from replicator import sources, tables
 from replicator.alarms import Alarms
 from replicator.cursors import Cursor, CursorStore, NewDeadLetter
+from replicator.flushes import Flushes
 from replicator.metrics import Summary
 from replicator.pump import Pump
 from replicator.sink import Sink
 from replicator.standing import RESTORED, SyncResult, TableStatus
 
-FLUSHES_PER_SECOND = 5
-"""Of each table, at most. A request costs about 2 ms of CPU, and a nano has 100 ms a second for everything."""
 LOOK_SECONDS = 0.025
 """Between two looks for what is due, however often the log and the projection wake the loop."""
 SUMMARY = tables.STREAMING_METRICS.name
@@ -42,21 +41,6 @@ class Options:
     seed: int | None = None
 
 
-class _Desk:
-    """What the loop remembers of one table between flushes."""
-
-    def __init__(self, pump: Pump) -> None:
-        self.pump = pump
-        self.dirty = True
-        self.head_before = 0
-        self.not_before = 0.0
-        self.task: asyncio.Task[SyncResult] | None = None
-
-    @property
-    def under_way(self) -> bool:
-        return self.task is not None and not self.task.done()
-
-
 class Replicator:
     """The rows of a log and a state.db on their way to one sink."""
 
@@ -67,28 +51,23 @@ class Replicator:
         self.state = state
         self.cursors = CursorStore(state, sink.identity, self.options.clock)
         self.summary = Summary(state, self.options.clock)
+        self._woken = asyncio.Event()
         alarms = Alarms(sink.identity)
         randomness = random.Random(self.options.seed)
-        self._desks = {
-            table.name: _Desk(
-                Pump(
-                    table,
-                    sources.of_table(table, log, state),
-                    sink,
-                    self.cursors,
-                    self.summary.delivered,
-                    self.summary.failed,
-                    alarms,
-                    randomness,
-                )
-            )
+        self._flushes = {
+            table.name: Flushes(self._pump_of(table, alarms, randomness), log, self._woken.set)
             for table in self.options.shipped
         }
         # Taken before the service appends anything: a log shorter than a cursor must not grow past it unnoticed.
         self._head_at_first = log.head
-        self._woken = asyncio.Event()
         self._draining = False
         self._started = False
+
+    def _pump_of(self, table: tables.TableSpec, alarms: Alarms, randomness: random.Random) -> Pump:
+        source = sources.of_table(table, self._log, self.state)
+        return Pump(
+            table, source, self.sink, self.cursors, self.summary.delivered, self.summary.failed, alarms, randomness
+        )
 
     async def start(self) -> None:
         """Load the cursors of this destination, once. No network is touched."""
@@ -98,13 +77,13 @@ class Replicator:
         known = await self.cursors.load()
         dead = await self.cursors.dead_letters()
         states = await self.cursors.states()
-        for name, desk in self._desks.items():
+        for name, flushes in self._flushes.items():
             cursor = known.get(name, Cursor(0, 0))
             is_restored = states.get(name) == RESTORED or cursor.position > self._head_at_first
-            derived = not desk.pump.table.kinds
+            derived = not flushes.pump.table.kinds
             error = None if derived or not is_restored else sources.beyond_head(name, cursor.position, self._log.head)
-            desk.pump.start(cursor, dead.get(name, 0), error)
-            await desk.pump.count_backlog()
+            flushes.pump.start(cursor, dead.get(name, 0), error)
+            await flushes.pump.count_backlog()
         if not known:
             logger.bind(event="replicator.new_destination", destination=self.sink.identity).info(
                 "{} is new: its history is shipped from the first event", self.sink.identity
@@ -112,11 +91,11 @@ class Replicator:
 
     def pump(self, table: str) -> Pump:
         """The pump of `table`."""
-        return self._desks[table].pump
+        return self._flushes[table].pump
 
     async def sync_once(self, table: str) -> SyncResult:
         """Deliver the next chunk of `table`, whatever the waits say."""
-        return await self._desks[table].pump.sync_once()
+        return await self._flushes[table].pump.sync_once()
 
     async def sync_all(self) -> None:
         """Flush every table that may have something unsent and is not waiting after an error.
@@ -131,9 +110,9 @@ class Replicator:
             self._mark(SUMMARY)
         now = time.monotonic()
         tasks = [
-            self._flush(desk)
-            for desk in self._desks.values()
-            if desk.under_way or (self._unsent(desk) and now >= desk.not_before)
+            flushes.start()
+            for flushes in self._flushes.values()
+            if flushes.under_way or (flushes.has_unsent and now >= flushes.not_before)
         ]
         if tasks:
             done, _ = await asyncio.wait(tasks, timeout=self.options.batch_interval_seconds)
@@ -147,15 +126,8 @@ class Replicator:
         self._woken.set()
 
     def _mark(self, name: str) -> None:
-        if name in self._desks:
-            self._desks[name].dirty = True
-
-    def _unsent(self, desk: _Desk) -> bool:
-        """Whether anything may be unsent; looks at memory only."""
-        head = desk.pump.source.head()
-        if not desk.pump.is_settled:
-            return True
-        return desk.dirty if head is None else head != desk.pump.cursor.position
+        if name in self._flushes:
+            self._flushes[name].dirty = True
 
     async def run(self, stop: asyncio.Event) -> None:
         """Flush on appends, wake-ups and after waits until `stop`. Raises what is not an error of the destination."""
@@ -175,31 +147,23 @@ class Replicator:
 
     def _resting_until(self) -> float:
         """When the first table may be flushed again, whatever comes in; the summary's turn is the scheduler's."""
-        return min((desk.not_before for name, desk in self._desks.items() if name != SUMMARY), default=0.0)
+        return min((flushes.not_before for name, flushes in self._flushes.items() if name != SUMMARY), default=0.0)
 
     def _start_due(self) -> float | None:
         """Start every flush that is due; the seconds until the next one becomes due, or None."""
         now = time.monotonic()
         waits: list[float] = []
-        for desk in self._desks.values():
-            if desk.task is not None and desk.task.done():
-                if not desk.task.cancelled():
-                    desk.task.result()
-                desk.task = None
-            if self._draining or desk.task is not None or not self._unsent(desk):
+        for flushes in self._flushes.values():
+            flushes.collect()
+            if self._draining or flushes.under_way or not flushes.has_unsent:
                 continue
-            if self._gathered(desk) < self.options.batch_size and desk.pump.state == "ok":
+            if flushes.gathered < self.options.batch_size and flushes.pump.state == "ok":
                 continue
-            if now >= desk.not_before:
-                self._flush(desk)
+            if now >= flushes.not_before:
+                flushes.start()
             else:
-                waits.append(desk.not_before - now)
+                waits.append(flushes.not_before - now)
         return min(waits, default=None)
-
-    def _gathered(self, desk: _Desk) -> int:
-        """Events since the last flush; a row derived from an earlier one counts for itself."""
-        derived = desk.dirty and desk.pump.source.head() is None
-        return max(self._log.head - desk.head_before, int(derived))
 
     async def _pause(self, stopped: "asyncio.Task[bool]", head: int, seconds: float | None) -> None:
         """Wait for a `wake`, an append beyond `head`, `stopped`, or the time to pass."""
@@ -214,47 +178,23 @@ class Replicator:
         with contextlib.suppress(LogClosedError):  # what the log holds is sent all the same
             await self._log.wait_beyond(head)
 
-    def _flush(self, desk: _Desk) -> "asyncio.Task[SyncResult]":
-        """The flush under way, or a new one: never two at a time per table."""
-        if desk.task is None or desk.task.done():
-            desk.task = asyncio.create_task(self._send_all(desk))
-            desk.task.add_done_callback(lambda _: self._woken.set())
-        return desk.task
-
-    async def _send_all(self, desk: _Desk) -> SyncResult:
-        """One chunk; while catching up chunk after chunk. What arrives meanwhile waits for the next flush."""
-        desk.not_before = time.monotonic() + 1 / FLUSHES_PER_SECOND
-        desk.dirty = False
-        head = self._log.head
-        while True:
-            result = await desk.pump.sync_once()
-            if result.error is not None:
-                desk.dirty = True
-                desk.not_before = time.monotonic() + result.wait_seconds
-                return result
-            if result.delivered or result.dead:
-                desk.head_before = head
-            if not result.is_catching_up:
-                desk.dirty = desk.dirty or result.more
-                return result
-
     async def drain(self, timeout_seconds: float) -> int:
         """Flush what can be flushed in time, write the cursors down; the number of rows left unsent."""
         deadline = time.monotonic() + timeout_seconds
         self._draining = True
-        await self._empty_all([name for name in self._desks if name != SUMMARY], deadline)
+        await self._empty_all([name for name in self._flushes if name != SUMMARY], deadline)
         # The summary tells of the flushes above as well, so it goes last.
         await self.summary.save()
-        await self._empty_all([name for name in self._desks if name == SUMMARY], deadline)
+        await self._empty_all([name for name in self._flushes if name == SUMMARY], deadline)
         unsent = 0
-        for desk in self._desks.values():
-            await desk.pump.close()
-            unsent += await desk.pump.count_unsent()
+        for flushes in self._flushes.values():
+            await flushes.pump.close()
+            unsent += await flushes.pump.count_unsent()
         return unsent
 
     async def _empty_all(self, names: Sequence[str], deadline: float) -> None:
         """Empty the tables side by side; what is not done at `deadline` is given up."""
-        tasks = [asyncio.create_task(self._empty(self._desks[name])) for name in names]
+        tasks = [asyncio.create_task(self._flushes[name].empty()) for name in names]
         if not tasks:
             return
         done, late = await asyncio.wait(tasks, timeout=max(0.0, deadline - time.monotonic()))
@@ -265,17 +205,9 @@ class Replicator:
         for task in done:
             task.result()
 
-    async def _empty(self, desk: _Desk) -> None:
-        """Flush until nothing is unsent, or an error."""
-        desk.dirty = True
-        while True:
-            result = await asyncio.shield(self._flush(desk))
-            if result.error is not None or not self._unsent(desk):
-                return
-
     def status(self) -> list[TableStatus]:
         """Every table, from memory."""
-        return [desk.pump.status() for desk in self._desks.values()]
+        return [flushes.pump.status() for flushes in self._flushes.values()]
 
     async def record_dead_letters(self, table: str, dead: Sequence[NewDeadLetter]) -> None:
         """Record rows that were refused outside of the loop."""
@@ -286,19 +218,16 @@ class Replicator:
     async def count_dead_letters(self) -> None:
         """Count anew what `status` tells, after a command changed the dead letters."""
         dead = await self.cursors.dead_letters()
-        for name, desk in self._desks.items():
-            desk.pump.dead_letters = dead.get(name, 0)
+        for name, flushes in self._flushes.items():
+            flushes.pump.dead_letters = dead.get(name, 0)
 
     async def _settle(self) -> None:
-        for desk in self._desks.values():
-            if desk.task is not None and not desk.task.done():
-                desk.task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await desk.task
+        for flushes in self._flushes.values():
+            await flushes.cancel()
 
     async def close(self) -> None:
         """Stop, write the cursors down and close the sink."""
         await self._settle()
-        for desk in self._desks.values():
-            await desk.pump.close()
+        for flushes in self._flushes.values():
+            await flushes.pump.close()
         await self.sink.close()

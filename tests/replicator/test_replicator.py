@@ -14,6 +14,7 @@ from eventlog.events import EquityQuote, Event, FeedGap, OptionQuote
 from replicator import rows
 from replicator.backfill import Scope, backfill
 from replicator.errors import ChunkTooLargeError, HaltingError, RetryableError
+from replicator.flushes import FLUSHES_PER_SECOND
 from replicator.replicator import LOOK_SECONDS, Replicator
 from tests.replicator.doubles import T0_US, Bench, tick
 
@@ -284,21 +285,35 @@ async def test_a_stream_of_events_is_gathered_between_flushes(bench: Bench) -> N
     assert 3 <= len(flushes) <= 12
 
 
-async def test_it_looks_for_due_flushes_at_a_pace_however_often_it_is_woken(bench: Bench) -> None:
-    looks, look = 0, bench.replicator._start_due
+@pytest.fixture
+def looks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """When the loop has looked for due flushes."""
+    look, found = bench.replicator._start_due, []
 
-    def counted() -> float | None:
-        nonlocal looks
-        looks += 1
+    def noted() -> float | None:
+        found.append(time.monotonic())
         return look()
 
-    bench.replicator._start_due = counted  # type: ignore[method-assign]
-    began = time.monotonic()
+    monkeypatch.setattr(bench.replicator, "_start_due", noted)
+    return found
+
+
+async def test_it_looks_for_due_flushes_at_a_pace_however_often_it_is_woken(bench: Bench, looks: list[float]) -> None:
     async with running(bench.replicator):
         for _ in range(100):
             bench.replicator.wake()
             await asyncio.sleep(0.002)
-    assert 2 <= looks <= 2 + (time.monotonic() - began) / LOOK_SECONDS
+    assert 2 <= len(looks) <= 2 + (looks[-1] - looks[0]) / LOOK_SECONDS
+
+
+async def test_it_rests_until_a_table_may_be_flushed_again(bench: Bench, looks: list[float]) -> None:
+    async with running(bench.replicator):
+        for number in range(200):
+            await bench.log.append([tick(number)])
+            bench.replicator.wake()
+            await asyncio.sleep(0.003)
+    # The tables of the log are due together, that of the indicators a look later.
+    assert len(looks) <= 4 + 3 * FLUSHES_PER_SECOND * (looks[-1] - looks[0])
 
 
 async def test_a_row_that_is_derived_during_a_flush_does_not_wait_for_the_next_event(bench: Bench) -> None:

@@ -12,6 +12,7 @@ from feed.exchange import Exchange, RandomMarket
 from feed.schwab import SimulatedSource
 from service import app, directory, scheduler
 from service.app import Service
+from tests.eventlog.ticks import tick
 from tests.service.configured import settings_with
 
 
@@ -73,6 +74,7 @@ async def test_a_disk_that_fills_up_while_stopping_keeps_the_deadline_too(servic
 async def test_a_state_db_that_takes_nothing_does_not_hold_up_the_stop(service: Service, told: list[str]) -> None:
     await service.context.log.wait_beyond(5)
     await service.context.state.run(lambda raw: raw.execute("PRAGMA query_only = ON"))
+    await service.context.log.append([tick(0, "SPY")])
     async with asyncio.timeout(5):
         await service.stop("test")
     assert "service.unfolded" in told
