@@ -17,12 +17,12 @@ OTHER = "QQQ   251120C00101000"
 class OptionDesk:
     """Refuses what is asked of options beyond `allowed` symbols with `code`."""
 
-    def __init__(self, exchange: Exchange, code: int, allowed: int = 0) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, exchange: Exchange, code: int, allowed: int = 0) -> None:
         self.refusals = 0
         self.allowed = allowed
         self._code = code
         self._plain = exchange.answer
-        exchange.answer = self.answer  # type: ignore[method-assign]
+        monkeypatch.setattr(exchange, "answer", self.answer)
 
     def answer(self, request: dict[str, Any]) -> tuple[int, str]:
         keys = str(request.get("parameters", {}).get("keys", "")).split(",")
@@ -38,9 +38,9 @@ async def _ticks(bench: Bench, count: int) -> None:
 
 
 @pytest.mark.parametrize("code", [19, 22])
-async def test_refused_symbols_cost_no_equities(code: int) -> None:
+async def test_refused_symbols_cost_no_equities(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     async with exchanging(StillMarket("QQQ")) as exchange:
-        desk = OptionDesk(exchange, code)
+        desk = OptionDesk(monkeypatch, exchange, code)
         async with feeding(exchange, option_symbols=(SYMBOL,)) as bench:
             [connected] = await bench.payloads("feed_connected")
             assert connected.tickers == ["QQQ"]
@@ -54,13 +54,13 @@ async def test_refused_symbols_cost_no_equities(code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [19, 22])
-async def test_contracts_refused_after_a_reconnect_cost_no_equities(code: int) -> None:
+async def test_contracts_refused_after_a_reconnect_cost_no_equities(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     async with (
         exchanging(OptionMarket("QQQ")) as exchange,
         feeding(exchange, clock=ManualClock(TRADE_MS * 1000), options_0dte=True, options_strikes=1) as bench,
     ):
         await bench.until(lambda: exchange.streamers and exchange.streamers[0].keys_of(protocol.OPTIONS))
-        OptionDesk(exchange, code)
+        OptionDesk(monkeypatch, exchange, code)
         await exchange.close_streams(1011)
         _, connected = await bench.payloads("feed_connected", 2)
         assert connected.tickers == ["QQQ"]
@@ -68,9 +68,9 @@ async def test_contracts_refused_after_a_reconnect_cost_no_equities(code: int) -
         await _ticks(bench, 2)
 
 
-async def test_the_symbols_over_the_limit_are_shown_and_asked_for_again() -> None:
+async def test_the_symbols_over_the_limit_are_shown_and_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async with exchanging(StillMarket("QQQ")) as exchange:
-        desk = OptionDesk(exchange, 19, allowed=1)
+        desk = OptionDesk(monkeypatch, exchange, 19, allowed=1)
         async with feeding(exchange, option_symbols=(SYMBOL, OTHER)) as bench:
             [connected] = await bench.payloads("feed_connected")
             assert connected.tickers == ["QQQ", SYMBOL]
