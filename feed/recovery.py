@@ -3,14 +3,13 @@
 from datetime import time
 from typing import NamedTuple
 
-from eventlog import events
+from eventlog import events, ranges
 from eventlog.api import TimedLog
-from eventlog.events import EquityQuote, EquityTick, OptionQuote, StoredEvent
+from eventlog.events import EquityQuote, EquityTick, OptionQuote
 from feed.intake import Intake
 from market import calendar
 
 MIDNIGHT = time(0)
-PAGE_EVENTS = 10_000
 
 
 async def recover_equities(log: TimedLog, intake: Intake, tickers: tuple[str, ...]) -> None:
@@ -29,16 +28,10 @@ async def recover_equities(log: TimedLog, intake: Intake, tickers: tuple[str, ..
 async def recover_options(log: TimedLog, intake: Intake, underlying: str, now_us: int) -> None:
     """Continue each contract of `underlying` that was quoted this ET day."""
     since_us = calendar.eastern_us(calendar.trading_day(now_us), MIDNIGHT)
-    after: StoredEvent | None = None
-    while True:
-        page = await log.read_range(underlying, since_us, now_us + 1, ["option_quote"], PAGE_EVENTS, after)
-        for stored in page:
-            payload = events.decode(stored)
-            assert isinstance(payload, OptionQuote)
-            intake.recover_option(stored.ts_us, payload)
-        if len(page) < PAGE_EVENTS:
-            return
-        after = page[-1]
+    async for stored in ranges.events_of(log, underlying, since_us, now_us + 1, ["option_quote"]):
+        payload = events.decode(stored)
+        assert isinstance(payload, OptionQuote)
+        intake.recover_option(stored.ts_us, payload)
 
 
 class Ended(NamedTuple):

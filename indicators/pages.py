@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Protocol
 
+from eventlog import ranges
 from eventlog.api import Page, TimedLog
 from eventlog.errors import CorruptEventError
 from eventlog.events import LOSSES, FeedGap, decode
@@ -11,8 +12,6 @@ from market import calendar
 
 SIZE = 2000
 """Events folded at a time: 2 to 4 ms of the event loop, so that ingest never waits long."""
-_FOR_EVER_US = 2**62
-_MOST_GAPS = 1_000_000
 
 
 class Readable(Protocol):
@@ -57,7 +56,7 @@ async def begins_at_us(log: Readable) -> int:
 async def has_lost_since(log: TimedLog, seq: int) -> bool:
     """Whether `log` has on record, beyond `seq`, that it was restored or lost events: what came before was another."""
     try:
-        gaps = await log.read_range("", 0, _FOR_EVER_US, ["feed_gap"], _MOST_GAPS)
+        gaps = [gap async for gap in ranges.events_of(log, "", 0, ranges.FOR_EVER_US, ["feed_gap"])]
     except CorruptEventError:
         return False  # Folding stops at that event.
     decoded = (decode(gap) for gap in gaps if gap.seq > seq)

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from typing import Any
 
+from eventlog import ranges
 from eventlog.api import TimedLog
 from eventlog.database import Database
 from eventlog.events import StoredEvent
@@ -14,7 +15,6 @@ from replicator.sources import position_column
 from replicator.tables import NO_TICKER, TableSpec
 
 PAGE = 5_000
-_FOR_EVER_US = 2**62
 
 
 class LocalRows:
@@ -44,16 +44,6 @@ class LocalRows:
         async for position, row in pages:
             yield position, row
 
-    async def _events(self, ticker: str, since_us: int, until_us: int) -> AsyncIterator[StoredEvent]:
-        last: StoredEvent | None = None
-        while True:
-            page = await self._log.read_range(ticker, since_us, until_us, self._table.kinds, PAGE, last)
-            for event in page:
-                yield event
-            if len(page) < PAGE:
-                return
-            last = page[-1]
-
     def _row(self, event: StoredEvent) -> Row | None:
         """None for what cannot be a row; it is a dead letter."""
         try:
@@ -62,7 +52,7 @@ class LocalRows:
             return None
 
     async def _of_events(self, ticker: str, since_us: int, until_us: int) -> AsyncIterator[tuple[int, Row]]:
-        async for event in self._events(ticker, since_us, until_us):
+        async for event in ranges.events_of(self._log, ticker, since_us, until_us, self._table.kinds):
             row = self._row(event)
             if row is not None:
                 yield event.seq, row
@@ -70,7 +60,8 @@ class LocalRows:
     async def _of_gaps(self, ticker: str, since_us: int, until_us: int) -> AsyncIterator[tuple[int, Row]]:
         """Gaps are few. Of those with the same beginning, their key, the one recorded last counts."""
         found: dict[int, tuple[int, Row]] = {}
-        async for event in self._events("" if ticker == NO_TICKER else ticker, 0, _FOR_EVER_US):
+        about = "" if ticker == NO_TICKER else ticker
+        async for event in ranges.events_of(self._log, about, 0, ranges.FOR_EVER_US, self._table.kinds):
             row = self._row(event)
             if row is None:
                 continue

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from eventlog import database, events
+from eventlog import database, events, ranges
 from eventlog.clock import SystemClock
 from eventlog.database import Database
 from eventlog.errors import UsageError
@@ -22,7 +22,6 @@ from service import settings as settings_module
 from service.commands import log_show, outputs, progress
 from service.settings import Settings
 
-_FOR_EVER = 2**62
 _GAP = "feed_gap"
 
 Ticker = Annotated[str | None, typer.Option(help="Only this ticker.", show_default="all")]
@@ -96,7 +95,7 @@ async def _rows(settings: Settings, ticker: str, since_us: int, limit: int) -> l
 
 
 async def _found(state: Database, ticker: str, since_us: int, limit: int) -> list[query.Row]:
-    rows = await state.run(lambda raw: query.rows(raw, ticker, since_us, _FOR_EVER, limit))
+    rows = await state.run(lambda raw: query.rows(raw, ticker, since_us, ranges.FOR_EVER_US, limit))
     if not rows:
         known = ", ".join(await state.run(query.tickers)) or "none"
         raise UsageError(f"no indicators of {ticker} since {log_show.iso(since_us)}; tickers with rows: {known}")
@@ -112,7 +111,7 @@ async def _plot(settings: Settings, ticker: str, since_us: int, path: Path) -> N
         found = [
             events.decode(event)
             for about in ("", ticker)
-            for event in await log.read_range(about, first_us, _FOR_EVER, (_GAP,))
+            async for event in ranges.events_of(log, about, first_us, ranges.FOR_EVER_US, (_GAP,))
         ]
     plot.save(path, ticker, rows, bars, [gap for gap in found if isinstance(gap, events.FeedGap)])
 

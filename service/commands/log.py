@@ -14,7 +14,7 @@ import rich.table
 import typer
 
 from eventlog import clock as clock_module
-from eventlog import reader, stats, verify
+from eventlog import ranges, reader, stats, verify
 from eventlog.events import StoredEvent
 from eventlog.reader import LOG_FILE, LogReader
 from market import calendar
@@ -151,11 +151,8 @@ async def _show(
     write: Callable[[StoredEvent], None],
 ) -> None:
     async with _opened(directory) as log_reader:
-        page = await log_reader.read_range(ticker, *span_us, kinds, _PAGE_EVENTS)
-        while page:
-            for event in page:
-                write(event)
-            page = await log_reader.read_range(ticker, *span_us, kinds, _PAGE_EVENTS, after=page[-1])
+        async for event in ranges.events_of(log_reader, ticker, *span_us, kinds):
+            write(event)
 
 
 def _print_stats(collected: stats.LogStats) -> None:

@@ -2,10 +2,9 @@
 
 import datetime
 
-from eventlog import events
+from eventlog import events, ranges
 from eventlog.events import FeedGap, StoredEvent
-from eventlog.log import EventLog
-from eventlog.reader import LogReader
+from eventlog.ranges import Ranged
 from feed.hours import Hours
 from market import calendar
 from service.health.facts import GapFacts
@@ -15,21 +14,14 @@ LOOK_BACK_US = 31 * calendar.DAY_US
 """A gap stands in the log at the time it began, which for a machine that was off may be days ago."""
 
 
-async def today(log: EventLog | LogReader, settings: Settings, now_us: int) -> GapFacts:
+async def today(log: Ranged, settings: Settings, now_us: int) -> GapFacts:
     """What of the sessions since midnight in New York is not on record."""
     since_us = calendar.eastern_us(calendar.trading_day(now_us), datetime.time(0))
     found: list[StoredEvent] = []
     for ticker in ("", *settings.stream_ticker):
-        found += await _gaps(log, ticker, since_us - LOOK_BACK_US, now_us + 1)
+        gaps = ranges.events_of(log, ticker, since_us - LOOK_BACK_US, now_us + 1, ["feed_gap"])
+        found += [gap async for gap in gaps]
     return count(found, settings, since_us)
-
-
-async def _gaps(log: EventLog | LogReader, ticker: str, since_us: int, until_us: int) -> list[StoredEvent]:
-    page = found = await log.read_range(ticker, since_us, until_us, ["feed_gap"])
-    while page:
-        page = await log.read_range(ticker, since_us, until_us, ["feed_gap"], after=page[-1])
-        found = found + page
-    return found
 
 
 def count(found: list[StoredEvent], settings: Settings, since_us: int) -> GapFacts:

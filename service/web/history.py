@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from eventlog import events
+from eventlog import events, ranges
 from eventlog.database import Database
 from eventlog.reader import LogReader
 from market import calendar
@@ -58,10 +58,11 @@ class History:
         """The holes of the record that touch `span`: those of `ticker` and those of all tickers."""
         since_us = max(0, span.since_us - LONGEST_GAP_US)
         until_us = span.until_us + LONGEST_GAP_US
-        found = await self.log.read_range("", since_us, until_us, ["feed_gap"])
-        if ticker:
-            found += await self.log.read_range(ticker, since_us, until_us, ["feed_gap"])
-        rows = [gap_row(event) for event in found]
+        rows = [
+            gap_row(event)
+            for about in {"", ticker}
+            async for event in ranges.events_of(self.log, about, since_us, until_us, ["feed_gap"])
+        ]
         return sorted(row for row in rows if row[0] < span.until_us and row[1] > span.since_us)
 
     async def chain(self, ticker: str) -> list[dict[str, Any]]:
@@ -71,12 +72,9 @@ class History:
             return []
         contracts: dict[str, dict[str, Any]] = {}
         since_us, until_us = newest.ts_us - CHAIN_US, newest.ts_us + 1
-        page = await self.log.read_range(ticker, since_us, until_us, ["option_quote"], MAX_ROWS)
-        while page:
-            for event in page:
-                contract = contract_row(event)
-                contracts[contract["symbol"]] = contract
-            page = await self.log.read_range(ticker, since_us, until_us, ["option_quote"], MAX_ROWS, page[-1])
+        async for event in ranges.events_of(self.log, ticker, since_us, until_us, ["option_quote"]):
+            contract = contract_row(event)
+            contracts[contract["symbol"]] = contract
         return sorted(contracts.values(), key=lambda row: (row["expiration"], row["strike"], row["option_type"]))
 
 

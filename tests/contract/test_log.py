@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from eventlog import events, tail
+from eventlog import events, ranges, tail
 from eventlog.clock import ManualClock
 from eventlog.errors import InvalidEventError, LogClosedError
 from eventlog.events import EquityTick, Event, FeedConnected, FeedGap
@@ -170,6 +170,16 @@ async def test_a_range_is_read_in_pages(log: AnyLog) -> None:
         paged = paged + page
     assert paged == whole
     assert len(whole) == 14
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 6, 7])
+async def test_a_range_is_read_to_its_end_whatever_the_page(
+    log: AnyLog, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(ranges, "PAGE_EVENTS", 3)
+    await log.append([*ticks(count), *ticks(9, ticker="AAPL")])
+    found = [event.seq async for event in ranges.events_of(log, "QQQ", 0, ranges.FOR_EVER_US, ["equity_tick"])]
+    assert found == list(range(1, count + 1))
 
 
 async def test_tickers_are_those_with_events_of_the_kinds(log: AnyLog) -> None:
